@@ -1,0 +1,1 @@
+"""Errors, the registry, progress and blocks: knows nothing of space or time."""

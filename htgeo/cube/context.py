@@ -1,0 +1,95 @@
+"""City series and places joined to a cube."""
+
+import numpy as np
+import xarray as xr
+
+from htgeo.cube.schema import check_cube, stamp
+from htgeo.sources.places import Places
+from htgeo.sources.region import KM_PER_DEGREE
+from htgeo.sources.series import Series
+
+
+def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
+    """Join a city series as of its publication: each day has the latest value published by then.
+
+    Parameters
+    ----------
+    cube
+        The cube.
+    name
+        Name of the new variable ``(time)``.
+    series
+        Values with their publication days.
+
+    Returns
+    -------
+    Dataset
+        The cube with one more variable; NaN before the first publication.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
+    >>> jfk = ht.read_series(folder / "jfk_passengers.csv", time="Activity Period",
+    ...                      value="Revenue Passenger Volume", frequency="month", publication_lag=0)
+    >>> cube = ht.add_series(ht.demo_cube(), "jfk", jfk)
+    >>> bool(cube["jfk"].sel(time="2021-01-31").isnull())  # January is known from February 1st
+    True
+    """
+    check_cube(cube)
+    table = series.table.sort_values("published", kind="stable")
+    published = table["published"].to_numpy().astype("datetime64[D]")
+    at = np.searchsorted(published, cube["time"].values.astype("datetime64[D]"), side="right") - 1
+    values = np.where(at >= 0, table["value"].to_numpy(float)[np.maximum(at, 0)], np.nan).astype(np.float32)
+    variable = xr.DataArray(values, dims="time")
+    return cube.assign({name: stamp(variable, name, "series", "1", f"{name}: latest value published by the start of the day")})
+
+
+def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
+    """Join places as their number in each cell and the distance from the cell centre to the nearest.
+
+    Parameters
+    ----------
+    cube
+        The cube.
+    name
+        Kind of place; the variables are ``<name>_count`` and ``<name>_distance`` (km), both ``(cell)``.
+    places
+        Points.
+
+    Returns
+    -------
+    Dataset
+        The cube with two more variables.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
+    >>> hotels = ht.read_places(folder / "hotels.csv", lon="Longitude", lat="Latitude", key="BBL")
+    >>> cube = ht.add_places(ht.demo_cube(), "hotel", hotels)
+    >>> cube["hotel_distance"].attrs["units"]
+    'km'
+    """
+    from scipy.spatial import cKDTree
+
+    from htgeo.grid.cells import points_to_cells
+
+    check_cube(cube)
+    lon, lat = places.table["lon"].to_numpy(float), places.table["lat"].to_numpy(float)
+    cells = cube["cell"].values
+    found = points_to_cells(lon, lat, int(cube.attrs["resolution"]))
+    at = np.minimum(np.searchsorted(cells, found), len(cells) - 1)
+    count = np.bincount(at[cells[at] == found], minlength=len(cells)).astype(np.float32)
+    chord = cKDTree(_unit(lon, lat)).query(_unit(cube["lon"].values, cube["lat"].values))[0]
+    distance = np.degrees(2 * np.arcsin(chord / 2)) * KM_PER_DEGREE
+    made = {
+        f"{name}_count": (count, "1", f"{name}: places in the cell"),
+        f"{name}_distance": (distance.astype(np.float32), "km", f"{name}: distance from the cell centre to the nearest"),
+    }
+    return cube.assign({key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text) for key, (values, units, text) in made.items()})
+
+
+def _unit(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    lon, lat = np.radians(lon), np.radians(lat)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

@@ -1,0 +1,176 @@
+"""The table of every kind of variable in a cube, and the checks and stamps made from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from htgeo.core.errors import CubeError
+from htgeo.core.use import INTENDED_USE
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a variable of a cube is.
+
+    Attributes
+    ----------
+    dims
+        The allowed tuples of dimensions.
+    dtypes
+        The allowed types.
+    clock
+        When its value for a day can be used: ``occurred`` (only after everything is reported), ``known`` (counts by
+        the day they became known: usable from the next day), ``as_of`` (known at the start of the day), ``static``.
+    summary
+        One sentence.
+    """
+
+    dims: tuple[tuple[str, ...], ...]
+    dtypes: tuple[str, ...]
+    clock: str
+    summary: str
+
+
+BOTH = (("cell", "time"),)
+ROLES = {
+    "count": Role(BOTH, ("float32",), "occurred", "Events by the day they occurred; area events are spread over their area."),
+    "known_count": Role(BOTH, ("float32",), "known", "The same events by the day they became known."),
+    "series": Role((("time",),), ("float32",), "as_of", "A city series, as published by the start of the day."),
+    "place": Role((("cell",),), ("float32",), "static", "Places in the cell, or the distance to the nearest."),
+    "feature": Role((("cell", "time"), ("cell",), ("time",)), ("float32",), "as_of", "A feature: known at the start of the day."),
+    "label": Role(BOTH, ("float32",), "occurred", "What is to be forecast: looks ahead from the day."),
+    "risk": Role(BOTH, ("float32",), "as_of", "Calibrated probability of the label, forecast at the start of the day."),
+}
+COORDS = {"cell": "uint64", "lon": "float64", "lat": "float64", "cell_area": "float64"}
+
+
+def stamp(data: xr.DataArray, name: str, role: str, units: str, long_name: str, **attrs: Any) -> xr.Variable:
+    """Return the data as a variable to be put into a cube, with its role, units and one sentence as attributes.
+
+    Attributes survive arithmetic, so a role names its variable and counts only while both agree.
+    """
+    stamped = {"role": role, "role_of": name, "clock": ROLES[role].clock, "units": units, "long_name": long_name}
+    return xr.Variable(data.dims, data.data, {**stamped, **attrs})
+
+
+def role_of(variable: xr.DataArray) -> str | None:
+    """Return the role of a variable, None where it has none or inherited one from another variable."""
+    attrs = variable.attrs
+    return attrs.get("role") if attrs.get("role_of") == variable.name else None
+
+
+def variables_of(cube: xr.Dataset, role: str) -> list[str]:
+    """Return the names of the variables of one role, in the order of the cube."""
+    return [str(name) for name in cube.data_vars if role_of(cube[name]) == role]
+
+
+def only_label(cube: xr.Dataset) -> xr.DataArray:
+    """Return the one label of a cube, or say how to get one."""
+    names = variables_of(cube, "label")
+    if len(names) != 1:
+        message = f"the cube has {len(names)} labels ({', '.join(names) or 'none'}); exactly one is needed: htgeo.add_label(cube, htgeo.AnyWithin('case', days=7))"
+        raise CubeError(message)
+    return cube[names[0]]
+
+
+def check_cube(cube: xr.Dataset) -> None:
+    """Raise unless the dataset looks like a cube at all (cheap: names and dimensions only)."""
+    if not isinstance(cube, xr.Dataset):
+        message = f"a cube is an xarray.Dataset, this is {type(cube).__name__}; make one with htgeo.grid_events({{'crime': events}}, grid)"
+        raise CubeError(message)
+    for name in ("cell", "time"):
+        if name not in cube.coords:
+            message = f"this Dataset has no {name!r} coordinate, so it is not a cube; make one with htgeo.grid_events({{'crime': events}}, grid)"
+            raise CubeError(message)
+
+
+def require(cube: xr.Dataset, name: str, what: str = "variable") -> xr.DataArray:
+    """Return a variable of the cube, or say which there are."""
+    check_cube(cube)
+    if name not in cube:
+        message = f"the cube has no {what} {name!r}; it has {', '.join(map(str, cube.data_vars)) or 'no variables'}"
+        raise CubeError(message)
+    return cube[name]
+
+
+def validate(cube: xr.Dataset) -> xr.Dataset:
+    """Check a cube against the table of variables, without computing anything.
+
+    Parameters
+    ----------
+    cube
+        A Dataset on ``(cell, time)``.
+
+    Returns
+    -------
+    Dataset
+        The same object.
+
+    Raises
+    ------
+    CubeError
+        Listing every variable with wrong dimensions or type, cells that are not sorted H3 ids of one resolution, or a
+        time axis with holes.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.demo_cube()
+    >>> ht.validate(cube) is cube
+    True
+    """
+    check_cube(cube)
+    faults = [*_axis_faults(cube), *_variable_faults(cube)]
+    if faults:
+        message = "this is not a sound cube: " + "; ".join(faults)
+        raise CubeError(message)
+    return cube
+
+
+def _axis_faults(cube: xr.Dataset) -> list[str]:
+    faults = []
+    cells = cube["cell"].values
+    if cells.dtype == np.uint64 and len(cells):
+        if (cells[1:] <= cells[:-1]).any():
+            faults.append("cell is not sorted ascending without doubles")
+        level = (cells >> np.uint64(52)) & np.uint64(15)
+        if (level != cube["cell"].attrs.get("level", -1)).any():
+            faults.append("cell ids are not of the resolution in cell.attrs['level']")
+    days = cube["time"].values.astype("datetime64[D]")
+    if (np.diff(days) != np.timedelta64(1, "D")).any():
+        faults.append("time is not one day after the other")
+    return faults
+
+
+def _variable_faults(cube: xr.Dataset) -> list[str]:
+    import pandera.xarray as px
+    from pandera.errors import SchemaErrors
+
+    roles = {name: ROLES[role] for name in cube.data_vars if (role := role_of(cube[name])) in ROLES}
+    variables = {
+        name: px.DataVar(dims=cube[name].dims if cube[name].dims in role.dims else role.dims[0], dtype=role.dtypes[0])
+        for name, role in roles.items()
+    }
+    coords = {name: px.Coordinate(dtype=dtype) for name, dtype in COORDS.items()}
+    try:
+        px.DatasetSchema(data_vars=variables, coords=coords).validate(cube, lazy=True)
+    except SchemaErrors as errors:
+        return [f"{e['column']}: {e['error']}" for group in errors.message.values() for kind in group.values() for e in kind]
+    return []
+
+
+def cube_attrs(resolution: int, time_zone: str, edge: str) -> dict[str, Any]:
+    """Return the attributes of a new cube."""
+    from htgeo.core.version import VERSION
+
+    return {
+        "Conventions": "CF-1.11",
+        "title": "Rare events by H3 cell and local civil day",
+        "resolution": resolution,
+        "time_zone": time_zone,
+        "edge": edge,
+        "htgeo_version": VERSION,
+        "intended_use": INTENDED_USE,
+    }

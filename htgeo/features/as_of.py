@@ -1,0 +1,44 @@
+"""A city series as it was published."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import xarray as xr
+
+from htgeo.core.errors import LookAheadError
+from htgeo.cube.schema import require, role_of
+from htgeo.features.base import Feature, column
+
+
+@dataclass(frozen=True)
+class AsOf(Feature):
+    """The latest published value of a city series: column ``<series>_as_of`` on ``(time)``.
+
+    Parameters
+    ----------
+    series
+        Name given to `add_series`.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> ht.AsOf("jfk").look_back
+    0
+    """
+
+    name: ClassVar[str] = "as_of"
+    summary: ClassVar[str] = "latest published value of a city series"
+    series: str
+
+    @property
+    def look_back(self) -> int:
+        """Nothing beyond what `add_series` has joined."""
+        return 0
+
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return the one column."""
+        variable = require(cube, self.series, "series")
+        if role_of(variable) != "series":
+            message = f"{self.series!r} was not joined as of its publication; use htgeo.add_series(cube, {self.series!r}, series)"
+            raise LookAheadError(message)
+        return {f"{self.series}_as_of": column(variable, variable.attrs["units"], variable.attrs["long_name"])}

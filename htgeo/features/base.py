@@ -1,0 +1,129 @@
+"""What a feature must state, and how features are added to a cube."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import xarray as xr
+
+from htgeo.core.errors import CubeError, InputError, LookAheadError
+from htgeo.core.registry import Registry
+from htgeo.cube.gridding import KNOWN
+from htgeo.cube.schema import check_cube, require, role_of, stamp, variables_of
+
+FEATURES: "Registry[type[Feature]]" = Registry("feature")
+
+
+class Feature(ABC):
+    """Columns made from what was known at the start of each day; a subclass is a frozen dataclass.
+
+    A new feature is one file with one subclass: set `name` and `summary`, implement `look_back` and `columns`.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        FEATURES.add(cls.name, cls)
+
+    @property
+    @abstractmethod
+    def look_back(self) -> int:
+        """Days of history that the feature needs before its first value."""
+
+    @abstractmethod
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return lazy float32 columns by name; each has ``units`` and ``long_name`` attributes."""
+
+
+def known_counts(cube: xr.Dataset, layer: str) -> xr.DataArray:
+    """Return the counts of a layer by the day events became known: the only counts that features may use."""
+    for name in (layer + KNOWN, layer):
+        if name in cube and role_of(cube[name]) == "known_count":
+            return cube[name]
+    if layer in cube and role_of(cube[layer]) == "count":
+        message = (
+            f"{layer!r} is counted by the day events occurred, which looks ahead of what was known; a feature needs "
+            f"{layer + KNOWN!r} beside it, as htgeo.grid_events makes"
+        )
+        raise LookAheadError(message)
+    layers = [name.removesuffix(KNOWN) for name in variables_of(cube, "known_count")]
+    message = f"the cube has no counts of {layer!r}; it has {', '.join(layers) or 'none'}"
+    raise CubeError(message)
+
+
+def column(values: xr.DataArray, units: str, long_name: str, **attrs: object) -> xr.DataArray:
+    """Return values as float32 with the units and the sentence of a feature column."""
+    values = values.astype("float32")
+    values.attrs = {"units": units, "long_name": long_name, **attrs}
+    return values
+
+
+def positive_days(days: Sequence[int], what: str) -> None:
+    """Raise unless all days are whole numbers of at least 1: a feature uses earlier days only."""
+    for day in days:
+        if not isinstance(day, int) or day < 1:
+            message = f"{what} must be whole days of at least 1, not {day!r}: day 0 and negative days were not known at the start of the day"
+            raise LookAheadError(message)
+
+
+def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Dataset:
+    """Add features to a cube, lazily; a feature that looks ahead is refused.
+
+    Each feature is first tried on a few cells of made-up numbers whose future, and whose counts by day of occurrence,
+    are then changed: if a value of an earlier day changes, the feature is refused.
+
+    Parameters
+    ----------
+    cube
+        The cube.
+    features
+        Feature objects, or the name of a set: ``"default"``.
+
+    Returns
+    -------
+    Dataset
+        The cube with one variable a column, on ``(cell, time)``, ``(cell)`` or ``(time)``.
+
+    Raises
+    ------
+    LookAheadError
+        If a feature uses what was not known on its day.
+    CubeError
+        If the cube lacks an input, or has a column of that name.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), [ht.Lag("crime", days=[1, 7]), ht.Calendar()])
+    >>> cube["crime_lag_7"].attrs["look_back"]
+    7
+    """
+    from htgeo.features.guard import refuse_look_ahead
+    from htgeo.features.sets import feature_set
+
+    check_cube(cube)
+    if isinstance(features, str):
+        features = feature_set(features, cube)
+    made: dict[str, xr.Variable] = {}
+    for feature in features:
+        if not isinstance(feature, Feature):
+            message = f"features must be feature objects such as htgeo.Lag('crime', days=[1]), not {feature!r}"
+            raise InputError(message)
+        columns = feature.columns(cube)
+        refuse_look_ahead(feature, cube)
+        for name, values in columns.items():
+            if name in cube.variables or name in made:
+                message = f"the cube already has a variable {name!r}; drop it first (cube.drop_vars) or leave out {feature!r}"
+                raise CubeError(message)
+            made[name] = stamp(values, name, "feature", feature=feature.name, look_back=feature.look_back, **values.attrs)
+    return cube.assign(made)
+
+
+def static_variable(cube: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a variable on (cell) that does not change over the days."""
+    variable = require(cube, name, "static variable")
+    if variable.dims != ("cell",):
+        message = f"{name!r} is on {variable.dims}; a static variable is on ('cell',) only"
+        raise CubeError(message)
+    return variable

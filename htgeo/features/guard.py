@@ -1,0 +1,70 @@
+"""Tries a feature on made-up numbers and refuses it when the past changes with the future."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from htgeo.core.errors import LookAheadError
+from htgeo.cube.schema import role_of
+from htgeo.grid.cells import disk_cells
+
+if TYPE_CHECKING:
+    from htgeo.features.base import Feature
+
+SPAN = 40
+"""Days tried beyond the look-back of the feature."""
+AFTER = 15
+"""Days at the end that are changed."""
+
+
+def refuse_look_ahead(feature: "Feature", cube: xr.Dataset) -> None:
+    """Raise LookAheadError if a value of the feature depends on what was not known at the start of its day.
+
+    Counts by the day events became known may be used from the next day, city series (joined as of their publication)
+    from the same day, and counts by the day of occurrence never. The trial has 19 cells and takes milliseconds; the
+    cube itself is not computed.
+    """
+    days = feature.look_back + SPAN
+    changed_from = days - AFTER
+    before = feature.columns(_trial(cube, days, changed_from=None))
+    after = feature.columns(_trial(cube, days, changed_from=changed_from))
+    for name, values in before.items():
+        if "time" not in values.dims:
+            continue
+        past = slice(0, changed_from + 1)
+        same = np.array_equal(values.isel(time=past).values, after[name].isel(time=past).values, equal_nan=True)
+        if not same:
+            message = (
+                f"the column {name!r} of {feature!r} looks ahead: its past values change when the future, or events not "
+                "yet known, change. Use counts on the known clock (…_known) of earlier days only"
+            )
+            raise LookAheadError(message)
+
+
+def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
+    """Return a small cube with the variables of `cube`, filled with made-up numbers."""
+    cells = disk_cells(int(cube["cell"].values[0]), 2)
+    time = cube["time"].values[0] + np.arange(days) * np.timedelta64(1, "D")
+    coords: dict[str, object] = {"cell": ("cell", cells, cube["cell"].attrs), "time": time}
+    names = list(cube.variables)
+    for name in names:
+        if name not in coords and cube[name].dims == ("cell",):
+            coords[str(name)] = ("cell", np.resize(cube[name].values, len(cells)), cube[name].attrs)
+    trial = xr.Dataset(coords=coords, attrs=cube.attrs)
+    for number, name in enumerate(names):
+        role = role_of(cube[name])
+        if role in ("count", "known_count", "series", "label"):
+            trial[name] = (cube[name].dims, _numbers(number, cube[name].dims, trial, role, changed_from), cube[name].attrs)
+    return trial
+
+
+def _numbers(seed: int, dims: tuple[object, ...], trial: xr.Dataset, role: str, changed_from: int | None) -> np.ndarray:
+    shape = tuple(trial.sizes[dim] for dim in dims)
+    values = np.random.default_rng(seed).poisson(0.5, shape).astype(np.float32)
+    if changed_from is None:
+        return values
+    other = np.random.default_rng(seed + 10_000).poisson(3.0, shape).astype(np.float32)
+    first = {"known_count": changed_from, "series": changed_from + 1}.get(role, 0)
+    values[..., first:] = other[..., first:]
+    return values

@@ -1,0 +1,52 @@
+"""Counts some days ago."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import xarray as xr
+
+from htgeo.core.blocks import map_blocks
+from htgeo.features.base import Feature, column, known_counts, positive_days
+
+
+@dataclass(frozen=True)
+class Lag(Feature):
+    """Events that became known on the day `days` days ago: columns ``<layer>_lag_<days>``.
+
+    Parameters
+    ----------
+    layer
+        Name of a layer of counts.
+    days
+        Lags in days, each at least 1.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> ht.Lag("crime", days=[1, 7]).look_back
+    7
+    """
+
+    name: ClassVar[str] = "lag"
+    summary: ClassVar[str] = "events that became known exactly so many days ago"
+    layer: str
+    days: Sequence[int] = (1, 7, 28)
+
+    def __post_init__(self) -> None:
+        positive_days(self.days, "lags")
+
+    @property
+    def look_back(self) -> int:
+        """The longest lag."""
+        return max(self.days)
+
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return one column a lag."""
+        from htgeo.features.kernels import past_value
+
+        counts = known_counts(cube, self.layer)
+        return {
+            f"{self.layer}_lag_{d}": column(map_blocks(past_value, counts, days=d), "1", f"{self.layer}: events known {d} days ago")
+            for d in self.days
+        }

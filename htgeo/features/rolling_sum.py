@@ -1,0 +1,53 @@
+"""Counts over the last days."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import xarray as xr
+
+from htgeo.core.blocks import map_blocks
+from htgeo.features.base import Feature, column, known_counts, positive_days
+
+
+@dataclass(frozen=True)
+class RollingSum(Feature):
+    """Events that became known in the last `days` days, today not included: columns ``<layer>_sum_<days>``.
+
+    Parameters
+    ----------
+    layer
+        Name of a layer of counts.
+    days
+        Window lengths in days, each at least 1; missing until a window is full.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), [ht.RollingSum("crime", days=[28])])
+    >>> "crime_sum_28" in cube
+    True
+    """
+
+    name: ClassVar[str] = "rolling_sum"
+    summary: ClassVar[str] = "events that became known in the last days"
+    layer: str
+    days: Sequence[int] = (7, 28, 91)
+
+    def __post_init__(self) -> None:
+        positive_days(self.days, "windows")
+
+    @property
+    def look_back(self) -> int:
+        """The longest window."""
+        return max(self.days)
+
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return one column a window."""
+        from htgeo.features.kernels import past_sum
+
+        counts = known_counts(cube, self.layer)
+        return {
+            f"{self.layer}_sum_{d}": column(map_blocks(past_sum, counts, days=d), "1", f"{self.layer}: events known in the last {d} days")
+            for d in self.days
+        }

@@ -1,0 +1,46 @@
+"""Local civil days."""
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from htgeo.core.errors import InputError
+
+
+def day_range(start: str, end: str) -> np.ndarray:
+    """Return the days from `start` to `end`, both included (datetime64[D])."""
+    try:
+        first, last = (pd.Timestamp(edge) for edge in (start, end))
+    except ValueError as error:
+        message = f"start and end must be days like 2021-01-31, not {start!r} and {end!r}"
+        raise InputError(message) from error
+    if last < first:
+        message = f"end {last:%Y-%m-%d} lies before start {first:%Y-%m-%d}"
+        raise InputError(message)
+    return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+
+
+def check_zone(time_zone: str) -> None:
+    """Raise unless `time_zone` is a name of the IANA data base."""
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"there is no time zone {time_zone!r}; use an IANA name such as 'America/New_York'"
+        raise InputError(message) from error
+
+
+def civil_days(times: pd.Series, time_zone: str) -> np.ndarray:
+    """Return the local civil day of each time (datetime64[D]).
+
+    Parameters
+    ----------
+    times
+        Times with a zone are moved to `time_zone` first, so a day has 23 or 25 hours when clocks change; times without
+        one are local already.
+    time_zone
+        IANA name.
+    """
+    if times.dt.tz is not None:
+        times = times.dt.tz_convert(time_zone).dt.tz_localize(None)
+    return times.to_numpy().astype("datetime64[D]")

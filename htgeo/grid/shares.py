@@ -1,0 +1,68 @@
+"""Exact shares of cells in areas."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from htgeo.grid.cells import cell_polygons
+from htgeo.sources.region import Region
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+TILE_DEGREES = 0.05
+"""Coastlines are cut into tiles of this size first: a hexagon is then cut from a short outline."""
+
+
+def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
+    """Return the share of each cell's surface that lies in each area.
+
+    Shares are ratios of areas in degrees inside one cell, where the distortion is below 1e-3.
+
+    Parameters
+    ----------
+    cells
+        H3 ids, uint64, shape (cell,).
+    region
+        The layer of areas.
+
+    Returns
+    -------
+    csr_array, shape (cell, area)
+        Values in (0, 1]; a row sums to the cell's share of land.
+    """
+    import shapely
+    from scipy.sparse import csr_array
+
+    hexagons = cell_polygons(cells)
+    surface = shapely.area(hexagons)
+    tree = shapely.STRtree(hexagons)
+    rows, cols, values = [], [], []
+    for number, area in enumerate(region.geometries):
+        shapely.prepare(area)
+        near = tree.query(area, predicate="intersects")
+        whole = shapely.contains_properly(area, hexagons[near])
+        share = np.ones(len(near))
+        share[~whole] = _cut(area, hexagons[near[~whole]]) / surface[near[~whole]]
+        kept = share > 1e-9  # noqa: PLR2004  # touching outlines leave slivers of rounding size
+        rows.append(near[kept])
+        cols.append(np.full(kept.sum(), number))
+        values.append(share[kept])
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols)))
+    return csr_array(entries, shape=(len(cells), len(region)))
+
+
+def _cut(area: object, hexagons: np.ndarray) -> np.ndarray:
+    """Return the surface that each hexagon shares with an area, tile by tile."""
+    import shapely
+
+    surface = np.zeros(len(hexagons))
+    bounds = shapely.bounds(hexagons)
+    tile = np.floor(bounds[:, :2] / TILE_DEGREES).astype(int)
+    for column, row in np.unique(tile, axis=0):
+        members = np.flatnonzero((tile == (column, row)).all(axis=1))
+        west, south = bounds[members, :2].min(axis=0)
+        east, north = bounds[members, 2:].max(axis=0)
+        piece = shapely.clip_by_rect(area, west, south, east, north)
+        surface[members] = shapely.area(shapely.intersection(shapely.make_valid(piece), hexagons[members]))
+    return surface

@@ -1,0 +1,167 @@
+"""What a model must state, and how its risk is written back into a cube."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import xarray as xr
+
+from htgeo.core.blocks import whole_time
+from htgeo.core.errors import CubeError
+from htgeo.core.registry import Registry
+from htgeo.core.use import INTENDED_USE
+from htgeo.core.version import VERSION
+from htgeo.cube.schema import check_cube, only_label, require, stamp
+
+MODELS: "Registry[type[Model]]" = Registry("model")
+
+
+class Model(ABC):
+    """A model in scikit-learn's words: ``fit(cube)`` returns self, learned names end in ``_``; cube in, lazy risk out.
+
+    A new model is one file with one subclass: set `name` and `summary`, implement `_fit` and `_risk`.
+
+    Attributes
+    ----------
+    label_ : dict
+        Name, layer and horizon of the label learned.
+    base_rate_ : float
+        Mean of the label over the training cell-days.
+    span_ : tuple of str
+        First and last training day.
+    resolution_ : int
+        H3 resolution of the training cube.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        MODELS.add(cls.name, cls)
+
+    def fit(self, cube: xr.Dataset) -> Self:
+        """Learn from a training cube (as `split_time` gives it).
+
+        Parameters
+        ----------
+        cube
+            A cube with exactly one label, and features where the model needs them.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        CubeError
+            If the cube lacks what the model needs, or its label has no event.
+        """
+        check_cube(cube)
+        label = only_label(cube)
+        mean = float(label.mean())
+        if not mean > 0:
+            message = f"the label {label.name!r} has no event in the training days; choose earlier days, a longer horizon or more categories"
+            raise CubeError(message)
+        self.base_rate_ = mean
+        self.label_ = {"name": str(label.name), **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft")}}
+        self.span_ = tuple(str(cube["time"].values[i])[:10] for i in (0, -1))
+        self.resolution_ = int(cube.attrs["resolution"])
+        self._fit(cube, label)
+        return self
+
+    def predict(self, cube: xr.Dataset) -> xr.DataArray:
+        """Return the risk of each cell and day, lazily.
+
+        Parameters
+        ----------
+        cube
+            A cube that begins no later than the training cube, with the same resolution and features.
+
+        Returns
+        -------
+        DataArray
+            Probability of the label, float32 ``(cell, time)``, in the chunks of the cube.
+
+        Raises
+        ------
+        CubeError
+            If the model is not fitted, or the cube does not fit it.
+        """
+        if not hasattr(self, "label_"):
+            message = f"this {type(self).__name__} is not fitted; call fit(training_cube) first"
+            raise CubeError(message)
+        check_cube(cube)
+        if int(cube.attrs.get("resolution", -1)) != self.resolution_:
+            message = f"the model learned on resolution {self.resolution_}, the cube has {cube.attrs.get('resolution')}"
+            raise CubeError(message)
+        if str(cube["time"].values[0])[:10] > self.span_[0]:
+            message = (
+                f"the cube begins at {str(cube['time'].values[0])[:10]}, after the training days began ({self.span_[0]}): history "
+                "would be missing. Call add_risk on the whole cube and slice the days afterwards"
+            )
+            raise CubeError(message)
+        return self._risk(cube)
+
+    @abstractmethod
+    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
+        """Learn; set names that end in ``_``."""
+
+    @abstractmethod
+    def _risk(self, cube: xr.Dataset) -> xr.DataArray:
+        """Return the lazy risk."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the risk variable says of its model."""
+        return {
+            "model": self.name,
+            "label": self.label_["name"],
+            "layer": self.label_["layer"],
+            "horizon": self.label_["horizon"],
+            "training_days": " to ".join(self.span_),
+            "base_rate": self.base_rate_,
+            "htgeo_version": VERSION,
+            "intended_use": INTENDED_USE,
+        }
+
+
+def add_risk(cube: xr.Dataset, model: Model, *, name: str | None = None) -> xr.Dataset:
+    """Write the risk of a fitted model back into the cube, lazily and block by block.
+
+    Parameters
+    ----------
+    cube
+        The whole cube, so that history is there.
+    model
+        A fitted model.
+    name
+        Name of the variable; ``risk_<model>`` by default.
+
+    Returns
+    -------
+    Dataset
+        The cube with one more variable: the probability of the label on each cell and day.
+
+    Raises
+    ------
+    CubeError
+        If the model is not fitted, or the cube does not fit it.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
+    >>> train, test = ht.split_time(cube, "2021-05-01")
+    >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(train))
+    >>> cube["risk_historical_rate"].attrs["horizon"]
+    7
+    """
+    risk = model.predict(cube)
+    name = name or f"risk_{model.name}"
+    sentence = f"probability of {model.label_['name']} forecast by {model.name} at the start of the day"
+    return cube.assign({name: stamp(risk, name, "risk", "1", sentence, **model.facts())})
+
+
+def known_layer(cube: xr.Dataset, layer: str) -> xr.DataArray:
+    """Return the counts of a layer on the known clock, whole days in one chunk."""
+    return whole_time(require(cube, f"{layer}_known", "layer"))
+
+

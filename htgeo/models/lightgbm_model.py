@@ -1,0 +1,152 @@
+"""LightGBM with settings that are safe for rare positives."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+
+from htgeo.core.blocks import map_cube
+from htgeo.core.errors import CubeError, InputError
+from htgeo.core.progress import progress
+from htgeo.cube.schema import require
+from htgeo.models.base import Model
+from htgeo.tensors.matrix import Matrix, feature_rows, require_features, to_matrix
+
+SAFE: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 200,
+    "min_sum_hessian_in_leaf": 1.0,  # LightGBM's 1e-3 collapses on rare positives (training AP 0.20 against 0.98)
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 10.0,
+    "cat_smooth": 50.0,
+    "max_bin": 127,
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+ROWS_AT_ONCE = 100_000
+
+
+class LightGBM(Model):
+    """Boosted trees on all features: every positive, a weighted sample of negatives, early stopping on a later block.
+
+    Weights restore the base rate, so the risk is a probability. Categorical features are used natively.
+
+    Parameters
+    ----------
+    seed
+        Seed of the sample and of the trees.
+    negatives_per_positive
+        How many negatives to keep for each positive.
+    validation_days
+        Last training days that decide when to stop; they lie behind a gap as long as the horizon. The model is then
+        fitted again on all training days with the number of trees found.
+    max_trees, patience
+        Most trees, and how many trees without a better validation loss end the training.
+    params
+        Settings of LightGBM that replace the safe ones.
+
+    Attributes
+    ----------
+    trees_ : int
+        Number of trees.
+    features_ : tuple of str
+        Features used, in order.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), "default")
+    >>> cube = ht.add_label(cube, ht.AnyWithin("crime", days=7))
+    >>> train, test = ht.split_time(cube, "2021-05-01")
+    >>> model = ht.LightGBM(seed=0, max_trees=20).fit(train)
+    >>> model.trees_ <= 20
+    True
+    """
+
+    name: ClassVar[str] = "lightgbm"
+    summary: ClassVar[str] = "boosted trees (LightGBM), weighted sample of negatives, early stopping on a later block"
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        negatives_per_positive: float = 30.0,
+        validation_days: int = 60,
+        max_trees: int = 1000,
+        patience: int = 50,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        for what, value in {"negatives_per_positive": negatives_per_positive, "validation_days": validation_days, "max_trees": max_trees, "patience": patience}.items():
+            if not value > 0:
+                message = f"{what} must be above 0, not {value!r}"
+                raise InputError(message)
+        self.seed = seed
+        self.negatives_per_positive = negatives_per_positive
+        self.validation_days = validation_days
+        self.max_trees = max_trees
+        self.patience = patience
+        self.params = dict(params or {})
+
+    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
+        if self.label_["soft"]:
+            message = (
+                f"the label {label.name!r} holds shares of events known only to an area; LightGBM needs 0 or 1. Take the "
+                "label from point-precise events: events.select(precision='point')"
+            )
+            raise CubeError(message)
+        samples = to_matrix(cube, negatives_per_positive=self.negatives_per_positive, seed=self.seed)
+        first = cube.sizes["time"] - self.validation_days
+        before = samples.time < first - self.label_["horizon"] + 1
+        after = samples.time >= first
+        for what, rows in (("training", before), ("validation", after)):
+            if not (samples.y[rows] > 0).any():
+                message = f"no event falls into the {what} days; the cube has {cube.sizes['time']} training days, of which the last {self.validation_days} validate: change validation_days"
+                raise CubeError(message)
+        self.features_ = samples.names
+        with progress("fitting LightGBM"):
+            self.trees_ = self._train(samples, before, after).best_iteration
+            self.booster_ = self._train(samples, np.ones(len(samples.y), bool), None)
+
+    def _train(self, samples: Matrix, rows: np.ndarray, validation: np.ndarray | None) -> Any:
+        import lightgbm as lgb
+
+        def dataset(chosen: np.ndarray, reference: Any = None) -> Any:
+            return lgb.Dataset(
+                samples.X[chosen],
+                samples.y[chosen],
+                weight=samples.weight[chosen],
+                feature_name=list(samples.names),
+                categorical_feature=list(samples.categorical),
+                reference=reference,
+                free_raw_data=True,
+            )
+
+        params = {**SAFE, "seed": self.seed, **self.params}
+        train = dataset(rows)
+        if validation is None:
+            return lgb.train(params, train, num_boost_round=self.trees_)
+        stop = lgb.early_stopping(self.patience, verbose=False)
+        return lgb.train(params, train, num_boost_round=self.max_trees, valid_sets=[dataset(validation, train)], callbacks=[stop])
+
+    def _risk(self, cube: xr.Dataset) -> xr.DataArray:
+        features = require_features(cube, self.features_)
+        like = require(cube, f"{self.label_['layer']}_known", "layer")
+        return map_cube(self._block_risk, features, like)
+
+    def _block_risk(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the risk of one block, a slab of cells at a time."""
+        cells = max(array.shape[0] for array in values.values())
+        days = max(array.shape[1] for array in values.values())
+        risk = np.empty((cells, days), np.float32)
+        slab = max(1, ROWS_AT_ONCE // days)
+        for start in range(0, cells, slab):
+            cell, time = (axis.ravel() for axis in np.mgrid[start : min(start + slab, cells), 0:days])
+            rows = feature_rows(values, self.features_, cell, time)
+            risk[cell, time] = self.booster_.predict(rows, num_threads=1)
+        return risk

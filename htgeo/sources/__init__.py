@@ -1,0 +1,32 @@
+"""Files to events, series, places and regions. A new kind of source is one file here and one import line."""
+
+from htgeo.sources import npz, nypd_complaints, permitted_events, places, series, table, tahub_cases
+from htgeo.sources.base import SOURCES, read_events, read_source
+from htgeo.sources.events import Events, RowReport
+from htgeo.sources.npz import square_region
+from htgeo.sources.places import Places, read_places
+from htgeo.sources.region import Region, make_region, read_region
+from htgeo.sources.series import Series, read_series
+
+__all__ = [
+    "SOURCES",
+    "Events",
+    "Places",
+    "Region",
+    "RowReport",
+    "Series",
+    "make_region",
+    "npz",
+    "nypd_complaints",
+    "permitted_events",
+    "places",
+    "read_events",
+    "read_places",
+    "read_region",
+    "read_series",
+    "read_source",
+    "series",
+    "square_region",
+    "table",
+    "tahub_cases",
+]

@@ -1,0 +1,140 @@
+"""The event table and the report of what became of each row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from htgeo.core.errors import InputError
+
+COLUMNS = ("occurred", "known", "lon", "lat", "area", "precision", "category", "weight")
+"""Columns of an event table, in this order."""
+
+
+@dataclass(frozen=True)
+class RowReport:
+    """What became of the rows of a source: each is kept, repaired or quarantined.
+
+    Attributes
+    ----------
+    source
+        Kind of source.
+    files
+        File names read.
+    rows
+        Rows in the files; ``kept + repaired + quarantined == rows``.
+    kept, repaired, quarantined
+        Rows used as they are, used after a repair, and not used.
+    repairs, reasons
+        Rows by repair (a row may have several) and by reason of quarantine (a row has one).
+    precision
+        Events by precision: ``point`` or the region layer they are known to.
+    notes
+        Remarks that are not about single rows.
+    quarantine
+        The quarantined rows: file, row number (1 is the first row of data), reason, and the columns read.
+    """
+
+    source: str
+    files: tuple[str, ...]
+    rows: int
+    kept: int
+    repaired: int
+    quarantined: int
+    repairs: dict[str, int]
+    reasons: dict[str, int]
+    precision: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    quarantine: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values, for ``rows.json``."""
+        names = ("source", "files", "rows", "kept", "repaired", "quarantined", "repairs", "reasons", "precision", "notes")
+        return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
+
+    def write_quarantine(self, path: str | Path) -> None:
+        """Write the quarantined rows with their reasons to a CSV file."""
+        from htgeo.sources.files import formula_safe
+
+        formula_safe(self.quarantine).to_csv(path, index=False)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.source}: {self.rows:,} rows = {self.kept:,} kept + {self.repaired:,} repaired "
+            f"+ {self.quarantined:,} quarantined"
+        ]
+        for title, counts in (("repaired", self.repairs), ("quarantined", self.reasons), ("precision", self.precision)):
+            lines += [f"  {title}: {count:,} {what}" for what, count in counts.items()]
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events with their place, precision and two clocks.
+
+    Attributes
+    ----------
+    table
+        One row an event. ``occurred`` and ``known``: local civil time (or UTC, when the file says so); ``lon``,
+        ``lat``: degrees WGS 84, missing unless the place is a point; ``area``: name of the area, several joined by
+        ``|``; ``precision``: ``point`` or the region layer that `area` belongs to (``city``: the whole study area);
+        ``category``: text; ``weight``: number of events the row stands for.
+    report
+        What became of the rows of the file.
+    """
+
+    table: pd.DataFrame
+    report: RowReport
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def select(self, *, category: str | Iterable[str] | None = None, precision: str | None = None) -> "Events":
+        """Return the events of some categories or of one precision.
+
+        Parameters
+        ----------
+        category
+            One category or several; None keeps all.
+        precision
+            ``"point"`` or a region layer; None keeps all.
+
+        Returns
+        -------
+        Events
+
+        Raises
+        ------
+        InputError
+            If no event has such a category or precision.
+        """
+        table = self.table
+        if category is not None:
+            wanted = [category] if isinstance(category, str) else list(category)
+            table = _matching(table, "category", wanted)
+        if precision is not None:
+            table = _matching(table, "precision", [precision])
+        return replace(self, table=table)
+
+    def by_category(self, prefix: str) -> dict[str, "Events"]:
+        """Return ``{prefix_category: events}`` for every category, ready for `grid_events`."""
+        names = {str(c): f"{prefix}_{_variable_name(str(c))}" for c in sorted(self.table["category"].unique())}
+        return {name: self.select(category=category) for category, name in names.items()}
+
+
+def _matching(table: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
+    known = sorted(table[column].unique())
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+        message = f"no event has the {column} {', '.join(missing)}; the file has {shown}"
+        raise InputError(message)
+    return table[table[column].isin(wanted)].reset_index(drop=True)
+
+
+def _variable_name(text: str) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) or "none"

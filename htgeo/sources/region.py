@@ -1,0 +1,164 @@
+"""Named polygons: boroughs, precincts, neighbourhoods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from htgeo.core.errors import InputError
+from htgeo.sources.files import existing, read_vector_file, require_columns
+
+KM_PER_DEGREE = 111.195
+"""Length of one degree of latitude on the sphere that H3 uses (6,371.007 km)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A layer of named polygons in degrees WGS 84.
+
+    Attributes
+    ----------
+    layer
+        What one area is called: ``"borough"``, ``"precinct"`` …
+    names
+        Names of the areas, one each.
+    geometries
+        Their polygons, shape (area,), of shapely objects.
+    notes
+        What was repaired while reading.
+    """
+
+    layer: str
+    names: tuple[str, ...]
+    geometries: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.names[:6]) + (", …" if len(self) > 6 else "")
+        return "\n".join([f"<Region {self.layer}: {len(self)} areas: {shown}>", *self.notes])
+
+    @cached_property
+    def outline(self):  # type: ignore[no-untyped-def]  # a shapely geometry
+        """The union of the areas."""
+        import shapely
+
+        union = shapely.union_all(self.geometries)
+        shapely.prepare(union)
+        return union
+
+    @cached_property
+    def centroids(self) -> np.ndarray:
+        """Centroids (lon, lat) of the areas, shape (area, 2), degrees."""
+        import shapely
+
+        points = shapely.centroid(self.geometries)
+        return np.stack([shapely.get_x(points), shapely.get_y(points)], axis=1)
+
+    def covers(self, lon: np.ndarray, lat: np.ndarray, *, margin_km: float = 0.0) -> np.ndarray:
+        """Return which points lie in the region or within `margin_km` of it (bool, shape (point,))."""
+        import shapely
+
+        lon, lat = np.asarray(lon, float), np.asarray(lat, float)
+        inside = self.locate(lon, lat) >= 0
+        if margin_km > 0:
+            degrees = margin_km / KM_PER_DEGREE / np.cos(np.radians(self.centroids[:, 1].mean()))
+            west, south, east, north = self.outline.bounds
+            near = ~inside & (lon > west - degrees) & (lon < east + degrees) & (lat > south - degrees) & (lat < north + degrees)
+            inside[near] = shapely.dwithin(self.outline, shapely.points(lon[near], lat[near]), degrees)
+        return inside
+
+    def locate(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+        """Return the number of the area that each point lies in, -1 outside all (int32, shape (point,))."""
+        import shapely
+
+        found = np.full(len(lon), -1, np.int32)
+        boxes = shapely.bounds(self.geometries)
+        for number, (geometry, (west, south, east, north)) in enumerate(zip(self.geometries, boxes, strict=True)):
+            near = np.flatnonzero((found < 0) & (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            shapely.prepare(geometry)
+            found[near[shapely.intersects_xy(geometry, lon[near], lat[near])]] = number
+        return found
+
+
+def read_region(path: str | Path, *, name_column: str, layer: str = "borough", file_layer: str | None = None) -> Region:
+    """Read named polygons from a vector file in any coordinate system.
+
+    Parameters
+    ----------
+    path
+        GeoJSON, GeoPackage, FlatGeobuf or shapefile (zipped or not).
+    name_column
+        Column that names the areas; rows with the same name become one area.
+    layer
+        What one area is called; the cube has a coordinate of this name.
+    file_layer
+        Layer of the file, where it has several.
+
+    Returns
+    -------
+    Region
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, has no such column, no polygon or no coordinate system.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
+    >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name")
+    >>> boroughs.names
+    ('Bronx', 'Brooklyn', 'Manhattan', 'Queens', 'Staten Island')
+    """
+    import shapely
+
+    path = existing(path)
+    frame = read_vector_file(path, file_layer)
+    columns = [str(c) for c in frame.columns if c != frame.geometry.name]
+    require_columns([name_column], columns, path.name)
+    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
+    polygons = frame.geometry.to_numpy()
+    if not len(frame) or not set(shapely.get_type_id(polygons)) <= {3, 6}:
+        kinds = ", ".join(sorted(set(frame.geometry.geom_type))) or "nothing"
+        message = f"{path.name} holds {kinds}; a region needs polygons"
+        raise InputError(message)
+    names = frame[name_column].astype(str).str.strip().to_numpy()
+    notes = []
+    invalid = ~shapely.is_valid(polygons)
+    if invalid.any():
+        notes.append(f"{invalid.sum()} invalid polygons repaired: {', '.join(sorted(set(names[invalid])))}")
+        polygons = np.where(invalid, shapely.make_valid(polygons), polygons)
+    return make_region(layer, names, polygons, notes)
+
+
+def make_region(layer: str, names: Sequence[str] | np.ndarray, polygons: np.ndarray, notes: Sequence[str] = ()) -> Region:
+    """Return a region of named polygons (degrees WGS 84); polygons of one name become one area.
+
+    Parameters
+    ----------
+    layer
+        What one area is called.
+    names
+        Name of each polygon.
+    polygons
+        Shapely polygons, shape (polygon,).
+    notes
+        Remarks to keep.
+
+    Returns
+    -------
+    Region
+        Areas sorted by name, numbers by value.
+    """
+    import shapely
+
+    names = np.asarray(names)
+    order = sorted(set(names.tolist()), key=lambda n: (not n.isdigit(), int(n) if n.isdigit() else 0, n))
+    merged = np.array([shapely.union_all(np.asarray(polygons)[names == name]) for name in order], dtype=object)
+    return Region(layer, tuple(order), merged, tuple(notes))

@@ -1,0 +1,210 @@
+"""Any table of events by a column mapping."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from htgeo.core.errors import InputError
+from htgeo.core.registry import near
+from htgeo.sources.base import Source
+from htgeo.sources.clean import Rows
+from htgeo.sources.events import Events
+from htgeo.sources.files import read_rows
+from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
+from htgeo.sources.region import Region
+
+KEYS = ("occurred", "known", "lon", "lat", "x", "y", "category", "id", "area", "weight")
+
+
+@dataclass(frozen=True)
+class Table(Source):
+    """CSV (plain, gzip, zip), Parquet, GeoPackage, GeoJSON, FlatGeobuf or shapefile.
+
+    Parameters
+    ----------
+    columns
+        ``{key: column}`` with the keys occurred, known, lon, lat, x, y, category, id, area, weight. ``occurred`` and
+        ``known`` may be a pair ``[date, time]``. Vector files of points need no lon and lat.
+    time_format
+        strptime format of ``occurred``; ``"ISO8601"`` by default. Nothing is guessed.
+    known_format
+        The same for ``known``; as `time_format` if not given.
+    time_zone
+        Zone of times without an offset, when it is not the local zone of the study (e.g. ``"UTC"``).
+    crs
+        Coordinate system of x and y, e.g. ``"EPSG:2263"``.
+    area_layer
+        Region layer that the ``area`` column names (``"precinct"``); rows without a usable point are placed by it.
+    demote_stacked
+        Demote coordinates that stand for an area: one point per area and category, stacked points, centroids.
+    header, names
+        ``header: false`` with the column names, for files without a header line.
+    encoding, delimiter
+        Of a CSV.
+    """
+
+    name: ClassVar[str] = "table"
+    summary: ClassVar[str] = "any CSV, Parquet or vector file of points, by a column mapping"
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    time_format: str = "ISO8601"
+    known_format: str | None = None
+    time_zone: str | None = None
+    crs: str | None = None
+    area_layer: str | None = None
+    demote_stacked: bool = False
+    header: bool = True
+    names: list[str] | None = None
+    encoding: str = "utf-8"
+    delimiter: str = ","
+
+    def __post_init__(self) -> None:
+        for key in self.columns:
+            if key not in KEYS:
+                message = f"columns has no key {key!r}{near(key, list(KEYS))}; allowed are {', '.join(KEYS)}"
+                raise InputError(message)
+        faults = {
+            "columns needs the key 'occurred'": "occurred" not in self.columns,
+            "columns x and y need crs, e.g. crs: EPSG:2263": "x" in self.columns and self.crs is None,
+            "the column 'area' needs area_layer, e.g. area_layer: precinct": "area" in self.columns and self.area_layer is None,
+            "header: false needs names: [...]": not self.header and self.names is None,
+        }
+        for message, wrong in faults.items():
+            if wrong:
+                raise InputError(message)
+
+    def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
+        """Read the files by the column mapping."""
+        rows = read_files(self.name, paths, self._wanted(paths), names=None if self.header else self.names, encoding=self.encoding, delimiter=self.delimiter)
+        occurred_columns = _listed(self.columns["occurred"])
+        occurred = self._local(rows.times(occurred_columns, self.time_format))
+        known = occurred
+        if "known" in self.columns:
+            known = self._local(rows.times(_listed(self.columns["known"]), self.known_format or self.time_format))
+        known = rows.judge_times(occurred, known, occurred_columns, self.time_format)
+        if "id" in self.columns:
+            rows.drop_doubles(rows.text(self.columns["id"]), "id seen before")
+        category = self._optional(rows, "category")
+        area = self._area(rows, areas)
+        lon, lat = rows.judge_places(*self._lon_lat(rows), areas, area)
+        precision = np.where(np.isnan(lon), self.area_layer or "", "point").astype(object)
+        if self.demote_stacked:
+            precision, area = self._demote(rows, lon, lat, area, category, areas, precision)
+        point = precision == "point"
+        return rows.events(
+            occurred=occurred,
+            known=known,
+            lon=np.where(point, lon, np.nan),
+            lat=np.where(point, lat, np.nan),
+            area=area,
+            precision=precision,
+            category=category,
+            weight=self._weight(rows),
+        )
+
+    def _wanted(self, paths: Sequence[Path]) -> list[str]:
+        wanted = [c for key, value in self.columns.items() for c in _listed(value)]
+        if not {"lon", "x", "area"} & self.columns.keys():
+            if any(p.suffix.lower() in (".csv", ".gz", ".parquet", ".txt") for p in paths):
+                message = "columns needs lon and lat, x and y, or area"
+                raise InputError(message)
+            wanted += ["lon", "lat"]
+        return list(dict.fromkeys(wanted))
+
+    def _lon_lat(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        if "x" in self.columns:
+            from pyproj import Transformer
+
+            to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+            lon, lat = to_degrees.transform(rows.number(self.columns["x"]), rows.number(self.columns["y"]))
+            return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+        if "lon" not in self.columns and "area" in self.columns:
+            return np.full(len(rows.row), np.nan), np.full(len(rows.row), np.nan)
+        return rows.number(self.columns.get("lon", "lon")), rows.number(self.columns.get("lat", "lat"))
+
+    def _local(self, times: pd.Series) -> pd.Series:
+        if self.time_zone is None or times.dt.tz is not None:
+            return times
+        return times.dt.tz_localize(self.time_zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
+
+    def _optional(self, rows: Rows, key: str) -> pd.Series:
+        if key in self.columns:
+            return rows.text(self.columns[key])
+        return pd.Series("", index=range(len(rows.row)), dtype="str")
+
+    def _area(self, rows: Rows, areas: Sequence[Region]) -> pd.Series:
+        if "area" not in self.columns:
+            return pd.Series(None, index=range(len(rows.row)), dtype="str")
+        return check_area_names(rows, rows.code(self.columns["area"]), str(self.area_layer), areas)
+
+    def _weight(self, rows: Rows) -> np.ndarray | float:
+        if "weight" not in self.columns:
+            return 1.0
+        weight = rows.number(self.columns["weight"])
+        rows.quarantine(~(weight >= 0), "weight missing or negative")
+        return weight
+
+    def _demote(
+        self, rows: Rows, lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd.Series, areas: Sequence[Region], precision: np.ndarray
+    ) -> tuple[np.ndarray, pd.Series]:
+        masked = one_point_per_area(lon, lat, area, category.where(rows.usable)) & rows.usable
+        rows.repair(masked, f"one point per {self.area_layer}: known to the {self.area_layer}")
+        return demote_stand_ins(rows, np.where(masked, np.nan, lon), lat, areas, np.where(masked, self.area_layer, precision), area)
+
+
+def demote_stand_ins(
+    rows: Rows,
+    lon: np.ndarray,
+    lat: np.ndarray,
+    areas: Sequence[Region],
+    precision: np.ndarray,
+    area: pd.Series,
+    city_points: Sequence[tuple[float, float]] = (),
+) -> tuple[np.ndarray, pd.Series]:
+    """Demote stacked and centroid coordinates of usable rows; return the new precision and area."""
+    judged = rows.usable & ~np.isnan(lon)
+    layer, name = stand_in_areas(np.where(judged, lon, np.nan), lat, areas, city_points)
+    for found in sorted(set(layer) - {""}):
+        where = "somewhere in the city" if found == CITY else f"to the {found}"
+        rows.repair(layer == found, f"stand-in coordinate: known {where}")
+    precision = np.where(layer != "", layer, precision)
+    return precision, area.where(layer == "", pd.Series(name))
+
+
+def check_area_names(rows: Rows, names: pd.Series, layer: str, areas: Sequence[Region]) -> pd.Series:
+    """Return the area names, missing (and noted) where the region layer does not know them."""
+    region = next((r for r in areas if r.layer == layer), None)
+    if region is None:
+        return names
+    unknown = names.notna() & ~names.isin(region.names)
+    if unknown.any():
+        shown = ", ".join(sorted(names[unknown].unique())[:5])
+        rows.notes.append(f"{int(unknown.sum()):,} rows name a {layer} that the region layer does not have: {shown}")
+    return names.mask(unknown)
+
+
+def read_files(
+    source: str,
+    paths: Sequence[Path],
+    columns: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+    optional: Sequence[str] = (),
+) -> Rows:
+    """Read the same columns of several files as one set of rows; files may differ in their other columns."""
+    tables, malformed = [], 0
+    for path in paths:
+        table, bad = read_rows(path, columns, names=names, encoding=encoding, delimiter=delimiter, optional=optional)
+        tables.append(table)
+        malformed += bad
+    file_of = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
+    return Rows(pd.concat(tables), source, paths, file_of, malformed)
+
+
+def _listed(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

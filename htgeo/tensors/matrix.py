@@ -1,0 +1,146 @@
+"""A cube as (sample, feature), for learners."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from htgeo.core.errors import CubeError
+from htgeo.core.progress import progress
+from htgeo.cube.schema import only_label, require, role_of, variables_of
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Samples of a cube.
+
+    Attributes
+    ----------
+    X : array of float32, shape (sample, feature)
+    y : array of float32, shape (sample,)
+    weight : array of float32, shape (sample,)
+        What a sample stands for: weights restore the base rate after sampling.
+    cell, time : arrays of int32, shape (sample,)
+        Row and day of each sample in the cube.
+    names, categorical
+        Names of the features, and those of them that hold categories.
+    shape
+        Size of the cube (cell, time).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    cell: np.ndarray
+    time: np.ndarray
+    names: tuple[str, ...]
+    categorical: tuple[str, ...]
+    shape: tuple[int, int]
+
+    def back(self, values: np.ndarray) -> np.ndarray:
+        """Put one value a sample onto (cell, time) again; NaN where there is no sample."""
+        out = np.full(self.shape, np.nan, np.float32)
+        out[self.cell, self.time] = values
+        return out
+
+
+def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, seed: int = 0) -> Matrix:
+    """Slice features and label of a cube into samples, block of cells by block.
+
+    Parameters
+    ----------
+    cube
+        A cube with features and one label.
+    negatives_per_positive
+        Keep every sample with a label above 0 and at most so many others for each, drawn at random; their weights
+        restore the base rate. None keeps all.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    Matrix
+        Samples whose label is known; missing features stay NaN.
+
+    Raises
+    ------
+    CubeError
+        If the cube has no features or not exactly one label.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), [ht.Lag("crime", days=[1])])
+    >>> matrix = ht.to_matrix(ht.add_label(cube, ht.AnyWithin("crime", days=1)))
+    >>> matrix.X.shape == (matrix.y.size, 1)
+    True
+    """
+    names = variables_of(cube, "feature")
+    if not names:
+        message = "the cube has no features; add some: htgeo.add_features(cube, 'default')"
+        raise CubeError(message)
+    label = only_label(cube)
+    keep = _share_of_negatives(label, negatives_per_positive)
+    rng = np.random.default_rng(seed)
+    parts = []
+    sizes = label.chunks[0] if label.chunks is not None else (label.sizes["cell"],)
+    start = 0
+    with progress("reading features"):
+        for size in sizes:
+            block = cube[[*names, str(label.name)]].isel(cell=slice(start, start + size)).compute()
+            parts.append(_block_samples(block, names, str(label.name), keep, rng, start))
+            start += size
+    features, y, weight, cell, time = (np.concatenate(part) for part in zip(*parts, strict=True))
+    categorical = tuple(name for name in names if "categories" in cube[name].attrs)
+    return Matrix(features, y, weight, cell, time, tuple(names), categorical, (cube.sizes["cell"], cube.sizes["time"]))
+
+
+def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> float:
+    """Return the share of the other samples to keep."""
+    if per_positive is None:
+        return 1.0
+    positive = float((label > 0).sum())
+    known = float(label.notnull().sum())
+    return min(1.0, per_positive * positive / max(known - positive, 1.0))
+
+
+def _block_samples(
+    block: xr.Dataset, names: Sequence[str], label: str, keep: float, rng: np.random.Generator, start: int
+) -> tuple[np.ndarray, ...]:
+    y = block[label].values
+    chosen = (y > 0) | (rng.random(y.shape) < keep)
+    cell, time = np.nonzero(chosen & ~np.isnan(y))
+    features = feature_rows({name: two_axes(block[name]) for name in names}, names, cell, time)
+    target = y[cell, time]
+    weight = np.where(target > 0, 1.0, 1.0 / keep).astype(np.float32)
+    return features, target, weight, (cell + start).astype(np.int32), time.astype(np.int32)
+
+
+def two_axes(variable: xr.DataArray) -> np.ndarray:
+    """Return values with axes (cell, time), an absent one having length 1."""
+    values = variable.values
+    if variable.dims == ("cell", "time"):
+        return np.asarray(values)
+    return np.asarray(values[:, None] if variable.dims == ("cell",) else values[None, :])
+
+
+def feature_rows(values: dict[str, np.ndarray], names: Sequence[str], cell: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return the rows (sample, feature) of some cell-days, float32."""
+    rows = np.empty((len(cell), len(names)), np.float32)
+    for number, name in enumerate(names):
+        array = values[name]
+        rows[:, number] = array[cell if array.shape[0] > 1 else 0, time if array.shape[1] > 1 else 0]
+    return rows
+
+
+def require_features(cube: xr.Dataset, names: Sequence[str]) -> dict[str, xr.DataArray]:
+    """Return the features of a fitted model from a cube, or say which are missing."""
+    found = {}
+    for name in names:
+        variable = require(cube, name, "feature")
+        if role_of(variable) != "feature":
+            message = f"{name!r} is a variable of the cube but no feature; add the features of the training cube with htgeo.add_features"
+            raise CubeError(message)
+        found[name] = variable
+    return found
