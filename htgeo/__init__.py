@@ -1,0 +1,71 @@
+"""htgeo: rare events in space and time.
+
+Event files become one lazy cube, H3 cell x day; features and labels are variables of it, risk is written back into
+it, and it is scored, mapped and exported:
+
+    sources -> grid -> cube -> features, labels -> tensors -> models -> (cube) -> evaluation -> maps, export
+"""
+
+from htgeo.accessor import HtAccessor as HtAccessor
+from htgeo.core.version import VERSION as __version__
+from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube, validate
+from htgeo.demo import demo_cube
+from htgeo.evaluation import evaluate, split_time
+from htgeo.export import export
+from htgeo.features import AsOf, Calendar, Feature, Lag, Recency, RingSum, RollingSum, Static, add_features
+from htgeo.grid import Grid, make_grid
+from htgeo.labels import AnyWithin, CountWithin, Label, add_label
+from htgeo.maps import map_risk, write_map_page
+from htgeo.models import EwmaRate, HistoricalRate, LightGBM, Model, add_risk
+from htgeo.sources import Events, Places, Region, RowReport, Series, read_events, read_places, read_region, read_series, square_region
+from htgeo.sources.synthetic import write_demo_city
+from htgeo.tensors import Matrix, to_matrix
+
+__all__ = [
+    "AnyWithin",
+    "AsOf",
+    "Calendar",
+    "CountWithin",
+    "Events",
+    "EwmaRate",
+    "Feature",
+    "Grid",
+    "HistoricalRate",
+    "Label",
+    "Lag",
+    "LightGBM",
+    "Matrix",
+    "Model",
+    "Places",
+    "Recency",
+    "Region",
+    "RingSum",
+    "RollingSum",
+    "RowReport",
+    "Series",
+    "Static",
+    "__version__",
+    "add_features",
+    "add_label",
+    "add_places",
+    "add_risk",
+    "add_series",
+    "demo_cube",
+    "evaluate",
+    "export",
+    "grid_events",
+    "make_grid",
+    "map_risk",
+    "open_cube",
+    "read_events",
+    "read_places",
+    "read_region",
+    "read_series",
+    "save_cube",
+    "split_time",
+    "square_region",
+    "to_matrix",
+    "validate",
+    "write_demo_city",
+    "write_map_page",
+]

@@ -1,0 +1,45 @@
+"""Shapes of a map: hexagons and the outlines of areas."""
+
+import numpy as np
+import xarray as xr
+
+from htgeo.core.errors import CubeError
+from htgeo.grid.cells import cell_polygons
+from htgeo.sources.region import Region
+
+OUTLINE_TOLERANCE = 0.0005
+"""Degrees to which outlines are simplified: 40 m, less than a pixel of a city map."""
+
+
+def place_layer(cube: xr.Dataset) -> str | None:
+    """Return the name of the first text coordinate on cells (borough …)."""
+    return next((str(n) for n in cube.coords if cube[n].dims == ("cell",) and cube[n].dtype.kind == "U"), None)
+
+
+def outlines(cube: xr.Dataset, region: Region | None) -> list[np.ndarray]:
+    """Return rings (point, 2) around the areas of a region, or around the cells of each area of the cube."""
+    import shapely
+
+    if region is not None:
+        shapes = shapely.simplify(region.geometries, OUTLINE_TOLERANCE)
+    else:
+        hexagons, layer = cell_polygons(cube["cell"].values), place_layer(cube)
+        labels = cube[layer].values if layer else np.zeros(len(hexagons))
+        shapes = np.array([shapely.union_all(hexagons[labels == name]) for name in np.unique(labels)])
+    rings = shapely.get_rings(shapely.get_parts(shapes))
+    return [shapely.get_coordinates(ring) for ring in rings]
+
+
+def days_of(variable: xr.DataArray, time: str | slice | None) -> xr.DataArray:
+    """Return a variable on (cell, time) for a day or a range of days; the last day if None."""
+    if variable.dims != ("cell", "time"):
+        message = f"a map needs a variable on ('cell', 'time'); {variable.name!r} is on {variable.dims}"
+        raise CubeError(message)
+    if time is None:
+        return variable.isel(time=slice(-1, None))
+    chosen = variable.sel(time=time if isinstance(time, slice) else slice(time, time))
+    if not chosen.sizes["time"]:
+        first, last = (str(variable["time"].values[i])[:10] for i in (0, -1))
+        message = f"the cube has no day {time}; it has {first} to {last}"
+        raise CubeError(message)
+    return chosen

@@ -1,0 +1,40 @@
+"""Classes, colours and words shared by all maps."""
+
+import numpy as np
+import xarray as xr
+
+COLORS = ("#ffffcc", "#ffeda0", "#fed976", "#feb24c", "#fd8d3c", "#f03b20", "#bd0026")
+"""Seven sequential colours, safe for colour-blind readers (ColorBrewer YlOrRd), from low to high risk."""
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
+"""Where the classes part: risk is rare, so the upper classes are small on purpose."""
+MISSING = "#9aa0a6"
+
+
+def class_breaks(values: np.ndarray) -> np.ndarray:
+    """Return the lower edges of the second to the last class, two significant digits, ascending without doubles."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return np.array([])
+    edges = np.quantile(known, QUANTILES)
+    edges = np.array([float(f"{edge:.2g}") for edge in edges])
+    return np.unique(edges[(edges > known.min()) & (edges <= known.max())])
+
+
+def class_colors(breaks: np.ndarray) -> list[str]:
+    """Return one colour a class, the darkest for the highest."""
+    return list(COLORS[len(COLORS) - 1 - len(breaks) :])
+
+
+def percent(value: float) -> str:
+    """Return a probability as percent with two significant digits."""
+    return f"{float(f'{100 * value:.2g}'):g} %"
+
+
+def describe(variable: xr.DataArray) -> str:
+    """Return what a map of the variable shows, in one sentence."""
+    attrs = variable.attrs
+    if attrs.get("role") != "risk":
+        return str(attrs.get("long_name", variable.name))
+    days = int(attrs["horizon"])
+    window = "on the day" if days == 1 else f"within {days} days from the day on"
+    return f"Probability of at least one event ({attrs['layer']}) {window}, forecast at the start of the day by {attrs['model']}"
