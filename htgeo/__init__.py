@@ -7,7 +7,7 @@ it, and it is scored, mapped and exported:
 """
 
 from htgeo.accessor import HtAccessor as HtAccessor
-from htgeo.core.version import VERSION as __version__
+from htgeo.core.version import VERSION
 from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube, validate
 from htgeo.demo import demo_cube
 from htgeo.evaluation import evaluate, split_time
@@ -17,9 +17,22 @@ from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, CountWithin, Label, add_label
 from htgeo.maps import map_risk, write_map_page
 from htgeo.models import EwmaRate, HistoricalRate, LightGBM, Model, add_risk
-from htgeo.sources import Events, Places, Region, RowReport, Series, read_events, read_places, read_region, read_series, square_region
+from htgeo.sources import (
+    Events,
+    Places,
+    Region,
+    RowReport,
+    Series,
+    read_events,
+    read_places,
+    read_region,
+    read_series,
+    square_region,
+)
 from htgeo.sources.synthetic import write_demo_city
 from htgeo.tensors import Matrix, to_matrix
+
+__version__ = VERSION
 
 __all__ = [
     "AnyWithin",

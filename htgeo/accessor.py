@@ -12,7 +12,7 @@ from htgeo.maps import map_risk
 from htgeo.sources import Region
 
 
-@xr.register_dataset_accessor("ht")
+@xr.register_dataset_accessor("ht")  # type: ignore[no-untyped-call]  # xarray has no types here
 class HtAccessor:
     """Forwards to the functions of htgeo.
 
@@ -27,7 +27,9 @@ class HtAccessor:
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
 
-    def map(self, variable: str, *, time: str | slice | None = None, region: Region | None = None, title: str | None = None) -> Any:
+    def map(
+        self, variable: str, *, time: str | slice | None = None, region: Region | None = None, title: str | None = None
+    ) -> Any:
         """Return an hvplot map; see `htgeo.map_risk`."""
         return map_risk(self._cube, variable, time=time, region=region, title=title)
 

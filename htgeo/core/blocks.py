@@ -26,7 +26,11 @@ def cell_blocks(cells: int) -> tuple[int, ...]:
 
 
 def from_blocks(
-    make: Callable[..., np.ndarray], arguments: Sequence[tuple[Any, ...]], chunks: tuple[int, ...], days: int, dtype: type
+    make: Callable[..., np.ndarray],
+    arguments: Sequence[tuple[Any, ...]],
+    chunks: tuple[int, ...],
+    days: int,
+    dtype: type,
 ) -> "da.Array":
     """Return a lazy ``(cell, time)`` array whose block i is ``make(*arguments[i])``."""
     import dask
@@ -47,7 +51,7 @@ def whole_time(data: xr.DataArray) -> xr.DataArray:
 
 def map_blocks(kernel: Callable[..., np.ndarray], data: xr.DataArray, **options: object) -> xr.DataArray:
     """Apply ``kernel(values, **options) -> float32 (cell, time)`` to each block of cells."""
-    return xr.apply_ufunc(
+    mapped: xr.DataArray = xr.apply_ufunc(
         kernel,
         whole_time(data),
         kwargs=options,
@@ -57,6 +61,7 @@ def map_blocks(kernel: Callable[..., np.ndarray], data: xr.DataArray, **options:
         output_dtypes=[np.float32],
         keep_attrs=False,
     )
+    return mapped
 
 
 def neighbor_sum(data: xr.DataArray, matrix: "csr_array") -> xr.DataArray:
@@ -108,14 +113,13 @@ def map_cube(
     """
     names = list(variables)
     shaped = [_two_axes(variables[name]) for name in names]
-    dims = {"dims": like.dims, "coords": like.coords}
     if like.chunks is None:
-        return xr.DataArray(kernel(dict(zip(names, (np.asarray(s) for s in shaped), strict=True))), **dims)
+        return like.copy(data=kernel(dict(zip(names, (np.asarray(s) for s in shaped), strict=True))))
     import dask.array as da
 
     cells = whole_time(like).data.chunks
     lazy = [da.asarray(s).rechunk((cells[0] if s.shape[0] > 1 else (1,), -1)) for s in shaped]
-    return xr.DataArray(_blockwise(kernel, names, lazy, cells), **dims)
+    return like.copy(data=_blockwise(kernel, names, lazy, cells))
 
 
 def _two_axes(variable: xr.DataArray) -> Any:
@@ -126,7 +130,10 @@ def _two_axes(variable: xr.DataArray) -> Any:
 
 
 def _blockwise(
-    kernel: Callable[[dict[str, np.ndarray]], np.ndarray], names: list[str], lazy: list["da.Array"], cells: tuple[tuple[int, ...], ...]
+    kernel: Callable[[dict[str, np.ndarray]], np.ndarray],
+    names: list[str],
+    lazy: list["da.Array"],
+    cells: tuple[tuple[int, ...], ...],
 ) -> "da.Array":
     import dask.array as da
 

@@ -42,7 +42,9 @@ def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
     at = np.searchsorted(published, cube["time"].values.astype("datetime64[D]"), side="right") - 1
     values = np.where(at >= 0, table["value"].to_numpy(float)[np.maximum(at, 0)], np.nan).astype(np.float32)
     variable = xr.DataArray(values, dims="time")
-    return cube.assign({name: stamp(variable, name, "series", "1", f"{name}: latest value published by the start of the day")})
+    return cube.assign(
+        {name: stamp(variable, name, "series", "1", f"{name}: latest value published by the start of the day")}
+    )
 
 
 def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
@@ -85,9 +87,18 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     distance = np.degrees(2 * np.arcsin(chord / 2)) * KM_PER_DEGREE
     made = {
         f"{name}_count": (count, "1", f"{name}: places in the cell"),
-        f"{name}_distance": (distance.astype(np.float32), "km", f"{name}: distance from the cell centre to the nearest"),
+        f"{name}_distance": (
+            distance.astype(np.float32),
+            "km",
+            f"{name}: distance from the cell centre to the nearest",
+        ),
     }
-    return cube.assign({key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text) for key, (values, units, text) in made.items()})
+    return cube.assign(
+        {
+            key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text)
+            for key, (values, units, text) in made.items()
+        }
+    )
 
 
 def _unit(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,9 @@ def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
         ):
             counts, facts = _lazy_counts(name, layer.table, clock, grid)
             variable = xr.DataArray(counts, dims=("cell", "time"))
-            cube[name + suffix] = stamp(variable, name + suffix, role, "1", f"{name}: {text}", cell_methods="time: sum", **facts)
+            cube[name + suffix] = stamp(
+                variable, name + suffix, role, "1", f"{name}: {text}", cell_methods="time: sum", **facts
+            )
     return cube
 
 
@@ -79,20 +82,38 @@ def empty_cube(grid: Grid) -> xr.Dataset:
     lon, lat = grid.centers
     coords: dict[str, Any] = {
         "cell": ("cell", grid.cells, {"grid_name": "h3", "level": grid.resolution, "long_name": "H3 cell id"}),
-        "time": ("time", grid.days.astype("datetime64[ns]"), {"standard_name": "time", "axis": "T", "long_name": f"local civil day, {grid.time_zone}"}),
-        "lon": ("cell", lon, {"units": "degrees_east", "standard_name": "longitude", "long_name": "longitude of the cell centre"}),
-        "lat": ("cell", lat, {"units": "degrees_north", "standard_name": "latitude", "long_name": "latitude of the cell centre"}),
+        "time": (
+            "time",
+            grid.days.astype("datetime64[ns]"),
+            {"standard_name": "time", "axis": "T", "long_name": f"local civil day, {grid.time_zone}"},
+        ),
+        "lon": (
+            "cell",
+            lon,
+            {"units": "degrees_east", "standard_name": "longitude", "long_name": "longitude of the cell centre"},
+        ),
+        "lat": (
+            "cell",
+            lat,
+            {"units": "degrees_north", "standard_name": "latitude", "long_name": "latitude of the cell centre"},
+        ),
         "cell_area": ("cell", grid.cell_area, {"units": "km2", "long_name": "area of the cell"}),
     }
     cube = xr.Dataset(coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge))
     for region in grid.layers:
         shares = grid.shares(region.layer).tocoo()
         layer, pair = region.layer, f"{region.layer}_pair"
-        cube = cube.assign_coords({layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})})
+        cube = cube.assign_coords(
+            {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
+        )
         facts = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
         cube[f"{layer}_share"] = ((pair,), shares.data, facts)
         cube[f"{layer}_share_cell"] = ((pair,), shares.row.astype("int32"), {"long_name": "row of the cell"})
-        cube[f"{layer}_share_area"] = ((pair,), shares.col.astype("int32"), {"long_name": "number of the area in names"})
+        cube[f"{layer}_share_area"] = (
+            (pair,),
+            shares.col.astype("int32"),
+            {"long_name": "number of the area in names"},
+        )
     return cube
 
 
@@ -129,7 +150,7 @@ def _lazy_counts(name: str, table: pd.DataFrame, clock: str, grid: Grid) -> tupl
     starts = np.concatenate([[0], np.cumsum(chunks)])
     blocks = [
         (placed.between(a * len(grid.days), b * len(grid.days)), spread[a:b], area_days, (b - a, len(grid.days)))
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
+        for a, b in pairwise(starts)
     ]
     return from_blocks(_count_block, blocks, chunks, len(grid.days), np.float32), facts
 
@@ -186,6 +207,8 @@ def _spread(layer: str, area: str, grid: Grid) -> "csr_array":
     shares = grid.shares(region.layer)
     land = np.asarray(shares[:, [region.names.index(name) for name in names]].sum(axis=1)).ravel() * grid.cell_area
     if land.sum() == 0:
-        message = f"no cell of the grid lies in the {layer} {area}; use a finer resolution, edge='touch', or a larger region"
+        message = (
+            f"no cell of the grid lies in the {layer} {area}; use a finer resolution, edge='touch', or a larger region"
+        )
         raise InputError(message)
     return csr_array((land / land.sum())[:, None])

@@ -35,11 +35,15 @@ class Role:
 
 BOTH = (("cell", "time"),)
 ROLES = {
-    "count": Role(BOTH, ("float32",), "occurred", "Events by the day they occurred; area events are spread over their area."),
+    "count": Role(
+        BOTH, ("float32",), "occurred", "Events by the day they occurred; area events are spread over their area."
+    ),
     "known_count": Role(BOTH, ("float32",), "known", "The same events by the day they became known."),
     "series": Role((("time",),), ("float32",), "as_of", "A city series, as published by the start of the day."),
     "place": Role((("cell",),), ("float32",), "static", "Places in the cell, or the distance to the nearest."),
-    "feature": Role((("cell", "time"), ("cell",), ("time",)), ("float32",), "as_of", "A feature: known at the start of the day."),
+    "feature": Role(
+        (("cell", "time"), ("cell",), ("time",)), ("float32",), "as_of", "A feature: known at the start of the day."
+    ),
     "label": Role(BOTH, ("float32",), "occurred", "What is to be forecast: looks ahead from the day."),
     "risk": Role(BOTH, ("float32",), "as_of", "Calibrated probability of the label, forecast at the start of the day."),
 }
@@ -157,7 +161,9 @@ def _variable_faults(cube: xr.Dataset) -> list[str]:
     try:
         px.DatasetSchema(data_vars=variables, coords=coords).validate(cube, lazy=True)
     except SchemaErrors as errors:
-        return [f"{e['column']}: {e['error']}" for group in errors.message.values() for kind in group.values() for e in kind]
+        return [
+            f"{e['column']}: {e['error']}" for group in errors.message.values() for kind in group.values() for e in kind
+        ]
     return []
 
 

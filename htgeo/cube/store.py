@@ -116,7 +116,9 @@ def _repository(path: Path, *, create: bool) -> "icechunk.Repository":
         message = f"the store {str(path)!r} cannot be {'written' if create else 'read'}: {str(error).strip().splitlines()[0].strip()}"
         raise StoreError(message) from error
     what = "is not a store, and is not empty" if path.exists() else "does not exist"
-    message = f"{str(path)!r} {what}; {'choose another folder' if create else 'write one with htgeo.save_cube(cube, path)'}"
+    message = (
+        f"{str(path)!r} {what}; {'choose another folder' if create else 'write one with htgeo.save_cube(cube, path)'}"
+    )
     raise StoreError(message)
 
 
@@ -136,7 +138,9 @@ def _one_writer(path: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.seek(0)
-            message = f"the store {str(path)!r} is being written by process {lock.read().strip() or '?'}; wait for it to end"
+            message = (
+                f"the store {str(path)!r} is being written by process {lock.read().strip() or '?'}; wait for it to end"
+            )
             raise StoreError(message) from error
         lock.seek(0)
         lock.truncate()

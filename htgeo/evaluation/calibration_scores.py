@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from htgeo.core.logistic import fit_line
 from htgeo.evaluation.base import Sample, Score
 
 BINS = 200
 TINY = 1e-7
-MAX_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,9 @@ class CalibrationSlope(Score):
         return Binned(total / np.maximum(size.sum(axis=1), 1), size.astype(float), events)
 
     def value(self, stats: Binned, weights: np.ndarray) -> float:
-        """Return the slope by Newton steps; NaN where all forecasts are alike."""
+        """Return the slope; NaN where all forecasts or all outcomes are alike."""
         size, events = stats.size @ weights, stats.events @ weights
-        if np.ptp(stats.log_odds[size > 0]) < TINY or not 0 < events.sum() < size.sum():
+        used = size > 0
+        if np.ptp(stats.log_odds[used]) < TINY or not 0 < events.sum() < size.sum():
             return float("nan")
-        design = np.stack([np.ones(BINS), stats.log_odds])
-        beta = np.array([0.0, 1.0])
-        for _ in range(MAX_STEPS):
-            p = 1 / (1 + np.exp(-np.clip(beta @ design, -30, 30)))
-            hessian = (design * (size * p * (1 - p))) @ design.T + 1e-9 * np.eye(2)
-            step = np.clip(np.linalg.solve(hessian, design @ (events - size * p)), -2, 2)
-            beta += step
-            if np.abs(step).max() < 1e-9:  # noqa: PLR2004  # far below the third decimal shown
-                break
-        return float(beta[1])
+        return fit_line(stats.log_odds[used], events[used], size[used])[1]

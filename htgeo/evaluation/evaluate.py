@@ -85,7 +85,14 @@ def evaluate(
             for j, scorer in enumerate(scorers):
                 stats = scorer.prepare(sample)
                 values[i, j] = [scorer.value(stats, w) for w in weights]
-    return _table(values, list(risks), names, list(against), level, {**facts, "draws": draws, "level": level, "block_days": BLOCK_DAYS})
+    return _table(
+        values,
+        list(risks),
+        names,
+        list(against),
+        level,
+        {**facts, "draws": draws, "level": level, "block_days": BLOCK_DAYS},
+    )
 
 
 def _risks(cube: xr.Dataset, against: Sequence[str]) -> dict[str, str]:
@@ -96,12 +103,16 @@ def _risks(cube: xr.Dataset, against: Sequence[str]) -> dict[str, str]:
         raise CubeError(message)
     for name in against:
         if name not in risks:
-            message = f"the cube has no risk of {name!r} to compare with; it has {', '.join(risks)}{near(name, list(risks))}"
+            message = (
+                f"the cube has no risk of {name!r} to compare with; it has {', '.join(risks)}{near(name, list(risks))}"
+            )
             raise InputError(message)
     return risks
 
 
-def _samples(cube: xr.Dataset, risks: list[str], start: str | None, stop: str | None) -> tuple[list[Sample], dict[str, Any]]:
+def _samples(
+    cube: xr.Dataset, risks: list[str], start: str | None, stop: str | None
+) -> tuple[list[Sample], dict[str, Any]]:
     """Return one sample a risk, over the same cell-days: those where every risk and the label are known."""
     label = require(cube, cube[risks[0]].attrs["label"], "label")
     days = cube.sel(time=slice(start, stop))
@@ -112,13 +123,27 @@ def _samples(cube: xr.Dataset, risks: list[str], start: str | None, stop: str | 
     loaded = days[[*risks, str(label.name)]].compute()
     events = coming_sum(counts.values, int(label.attrs["horizon"]))[:, : days.sizes["time"]]
     observed = loaded[str(label.name)].values
-    known = ~np.isnan(observed) & ~np.isnan(events) & np.logical_and.reduce([~np.isnan(loaded[name].values) for name in risks])
+    known = (
+        ~np.isnan(observed)
+        & ~np.isnan(events)
+        & np.logical_and.reduce([~np.isnan(loaded[name].values) for name in risks])
+    )
     if not known.any():
         message = f"no cell-day between {start} and {stop} has a forecast and a label that is over (horizon {label.attrs['horizon']} days)"
         raise CubeError(message)
-    base = Sample(observed, np.where(known, observed, np.nan), np.where(known, events, 0.0), cube["cell_area"].values, float("nan"))
+    base = Sample(
+        observed,
+        np.where(known, observed, np.nan),
+        np.where(known, events, 0.0),
+        cube["cell_area"].values,
+        float("nan"),
+    )
     samples = [
-        replace(base, forecast=np.where(known, loaded[name].values, np.nan), base_rate=float(cube[name].attrs.get("base_rate", observed[known].mean())))
+        replace(
+            base,
+            forecast=np.where(known, loaded[name].values, np.nan),
+            base_rate=float(cube[name].attrs.get("base_rate", observed[known].mean())),
+        )
         for name in risks
     ]
     facts = {
@@ -141,16 +166,28 @@ def _draws(days: int, draws: int, seed: int) -> np.ndarray:
     return np.concatenate([np.ones((1, days)), np.repeat(counts, BLOCK_DAYS, axis=1)[:, :days]]).astype(float)
 
 
-def _table(values: np.ndarray, models: list[str], names: list[str], against: list[str], level: float, facts: dict[str, Any]) -> xr.Dataset:
+def _table(
+    values: np.ndarray, models: list[str], names: list[str], against: list[str], level: float, facts: dict[str, Any]
+) -> xr.Dataset:
     low, high = _interval(values, level)
     coords = {"model": models, "score": names}
-    table = xr.Dataset({"value": (("model", "score"), values[..., 0]), "low": (("model", "score"), low), "high": (("model", "score"), high)}, coords=coords, attrs=facts)
+    table = xr.Dataset(
+        {
+            "value": (("model", "score"), values[..., 0]),
+            "low": (("model", "score"), low),
+            "high": (("model", "score"), high),
+        },
+        coords=coords,
+        attrs=facts,
+    )
     if against:
         base = np.array([models.index(name) for name in against])
         difference = values[None] - values[base][:, None]
         low, high = _interval(difference, level)
         dims = ("baseline", "model", "score")
-        table = table.assign(difference=(dims, difference[..., 0]), difference_low=(dims, low), difference_high=(dims, high)).assign_coords(baseline=against)
+        table = table.assign(
+            difference=(dims, difference[..., 0]), difference_low=(dims, low), difference_high=(dims, high)
+        ).assign_coords(baseline=against)
     return table
 
 
@@ -178,7 +215,14 @@ def scores_to_dict(table: xr.Dataset) -> dict[str, Any]:
             others = [b for b in table["baseline"].values.tolist() if b != model] if "baseline" in table.coords else []
             if others:
                 entry["against"] = {
-                    b: {key: _finite(table[name].sel(at, baseline=b)) for key, name in (("difference", "difference"), ("low", "difference_low"), ("high", "difference_high"))}
+                    b: {
+                        key: _finite(table[name].sel({**at, "baseline": b}))
+                        for key, name in (
+                            ("difference", "difference"),
+                            ("low", "difference_low"),
+                            ("high", "difference_high"),
+                        )
+                    }
                     for b in others
                 }
             out[model][score] = entry

@@ -93,11 +93,20 @@ class Pei(_Hotspot, abstract=True):
 
 def _register_shares() -> None:
     """Register each score at 1, 5, 10 and 20 % of the area."""
-    texts = {HitRate: "share of the events in", Pai: "hit rate over the area share (PAI) of", Pei: "events over the most possible (PEI) in"}
+    texts = {
+        HitRate: "share of the events in",
+        Pai: "hit rate over the area share (PAI) of",
+        Pei: "events over the most possible (PEI) in",
+    }
     for base, text in texts.items():
         prefix = {HitRate: "hit_rate", Pai: "pai", Pei: "pei"}[base]
         for percent in (1, 5, 10, 20):
-            body = {"name": f"{prefix}_{percent}", "summary": f"{text} {percent} % of the area, flagged each day", "share": percent / 100, "__doc__": base.__doc__}
+            body = {
+                "name": f"{prefix}_{percent}",
+                "summary": f"{text} {percent} % of the area, flagged each day",
+                "share": percent / 100,
+                "__doc__": base.__doc__,
+            }
             type(f"{base.__name__}{percent}", (base,), body)
 
 

@@ -35,7 +35,9 @@ class Writer(ABC):
         """Write the table to `path`; `cells` holds the H3 id of each row."""
 
 
-def export(cube: xr.Dataset, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None) -> Path:
+def export(
+    cube: xr.Dataset, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None
+) -> Path:
     """Write variables of a cube to a file for other tools; the format follows from the suffix.
 
     One row a cell and day: ``cell`` (hex text), the region layers, ``date``, and the variables. A broken run leaves no
@@ -99,7 +101,9 @@ def _table(cube: xr.Dataset, variables: list[str], time: str | slice | None) -> 
             raise CubeError(message)
     chosen = cube[variables].sel(time=_span(cube, time)).compute()
     if not chosen.sizes["time"]:
-        message = f"the cube has no day {time}; it has {str(cube.time.values[0])[:10]} to {str(cube.time.values[-1])[:10]}"
+        message = (
+            f"the cube has no day {time}; it has {str(cube.time.values[0])[:10]} to {str(cube.time.values[-1])[:10]}"
+        )
         raise CubeError(message)
     cells, days = chosen.sizes["cell"], chosen["time"].values.astype("datetime64[D]")
     labels = [str(n) for n in cube.coords if cube[n].dims == ("cell",) and cube[n].dtype.kind == "U"]

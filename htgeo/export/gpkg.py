@@ -29,7 +29,11 @@ class GeoPackage(Writer):
         unique, row = np.unique(cells, return_inverse=True)
         shapes = np.asarray(shapely.to_wkb(cell_polygons(unique)), dtype=object)[row]
         arrow = pa.Table.from_pandas(table, preserve_index=False).append_column("geom", pa.array(shapes, pa.binary()))
-        facts = [f"{name}: {cube[name].attrs.get('long_name', '')} [{cube[name].attrs.get('units', '1')}]" for name in table.columns if name in cube.data_vars]
+        facts = [
+            f"{name}: {cube[name].attrs.get('long_name', '')} [{cube[name].attrs.get('units', '1')}]"
+            for name in table.columns
+            if name in cube.data_vars
+        ]
         pyogrio.write_arrow(
             arrow,
             path,

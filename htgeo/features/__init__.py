@@ -9,4 +9,15 @@ from htgeo.features.ring_sum import RingSum
 from htgeo.features.rolling_sum import RollingSum
 from htgeo.features.static import Static
 
-__all__ = ["FEATURES", "AsOf", "Calendar", "Feature", "Lag", "Recency", "RingSum", "RollingSum", "Static", "add_features"]
+__all__ = [
+    "FEATURES",
+    "AsOf",
+    "Calendar",
+    "Feature",
+    "Lag",
+    "Recency",
+    "RingSum",
+    "RollingSum",
+    "Static",
+    "add_features",
+]

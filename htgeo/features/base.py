@@ -114,9 +114,13 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
         refuse_look_ahead(feature, cube)
         for name, values in columns.items():
             if name in cube.variables or name in made:
-                message = f"the cube already has a variable {name!r}; drop it first (cube.drop_vars) or leave out {feature!r}"
+                message = (
+                    f"the cube already has a variable {name!r}; drop it first (cube.drop_vars) or leave out {feature!r}"
+                )
                 raise CubeError(message)
-            made[name] = stamp(values, name, "feature", feature=feature.name, look_back=feature.look_back, **values.attrs)
+            made[name] = stamp(
+                values, name, "feature", feature=feature.name, look_back=feature.look_back, **values.attrs
+            )
     return cube.assign(made)
 
 

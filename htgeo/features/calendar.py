@@ -62,7 +62,12 @@ class Calendar(Feature):
             "holiday": (self._holiday(days), ("no", "yes"), "public holiday"),
         }
         return {
-            name: column(xr.DataArray(np.asarray(made[name][0], np.float32), dims="time", coords={"time": cube["time"]}), "1", made[name][2], categories=list(made[name][1]))
+            name: column(
+                xr.DataArray(np.asarray(made[name][0], np.float32), dims="time", coords={"time": cube["time"]}),
+                "1",
+                made[name][2],
+                categories=list(made[name][1]),
+            )
             for name in self.names
         }
 

@@ -55,7 +55,11 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     for number, name in enumerate(names):
         role = role_of(cube[name])
         if role in ("count", "known_count", "series", "label"):
-            trial[name] = (cube[name].dims, _numbers(number, cube[name].dims, trial, role, changed_from), cube[name].attrs)
+            trial[name] = (
+                cube[name].dims,
+                _numbers(number, cube[name].dims, trial, role, changed_from),
+                cube[name].attrs,
+            )
     return trial
 
 

@@ -7,7 +7,7 @@ EVENT_DAY = 0.5
 """A day counts as having an event from this count on: an area event spread thin over many cells is no event of a cell."""
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]  # numba has no types
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no types
 def past_sum(counts: np.ndarray, days: int) -> np.ndarray:
     """Sum of the `days` days before each day; NaN until so many days have passed."""
     cells, length = counts.shape
@@ -22,7 +22,7 @@ def past_sum(counts: np.ndarray, days: int) -> np.ndarray:
     return out
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def past_value(counts: np.ndarray, days: int) -> np.ndarray:
     """Value `days` days before each day; NaN until so many days have passed."""
     cells, length = counts.shape
@@ -33,7 +33,7 @@ def past_value(counts: np.ndarray, days: int) -> np.ndarray:
     return out
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def past_rate(counts: np.ndarray, half_life: float) -> np.ndarray:
     """Mean per day of all days before each day, older days fading by half every `half_life` days (inf: none fades)."""
     cells, length = counts.shape
@@ -48,7 +48,7 @@ def past_rate(counts: np.ndarray, half_life: float) -> np.ndarray:
     return out
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def days_since(counts: np.ndarray) -> np.ndarray:
     """Days since the last earlier day with an event; NaN before the first."""
     cells, length = counts.shape

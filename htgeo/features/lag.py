@@ -47,6 +47,8 @@ class Lag(Feature):
 
         counts = known_counts(cube, self.layer)
         return {
-            f"{self.layer}_lag_{d}": column(map_blocks(past_value, counts, days=d), "1", f"{self.layer}: events known {d} days ago")
+            f"{self.layer}_lag_{d}": column(
+                map_blocks(past_value, counts, days=d), "1", f"{self.layer}: events known {d} days ago"
+            )
             for d in self.days
         }

@@ -57,7 +57,9 @@ class Recency(Feature):
         since = column(map_blocks(days_since, counts), "days", f"{self.layer}: days since an event became known")
         rates = {
             f"{self.layer}_rate_{h:g}": column(
-                map_blocks(past_rate, counts, half_life=float(h)), "1/day", f"{self.layer}: events a day, half-life {h:g} days"
+                map_blocks(past_rate, counts, half_life=float(h)),
+                "1/day",
+                f"{self.layer}: events a day, half-life {h:g} days",
             )
             for h in self.half_life
         }

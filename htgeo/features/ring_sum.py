@@ -58,7 +58,9 @@ class RingSum(Feature):
         cells = cube["cell"].values
         return {
             f"{self.layer}_ring{k}_sum_{self.days}": column(
-                neighbor_sum(window, ring_matrix(cells, k)), "1", f"{self.layer}: events known in the last {self.days} days in ring {k}"
+                neighbor_sum(window, ring_matrix(cells, k)),
+                "1",
+                f"{self.layer}: events known in the last {self.days} days in ring {k}",
             )
             for k in range(1, self.k + 1)
         }

@@ -48,6 +48,8 @@ class RollingSum(Feature):
 
         counts = known_counts(cube, self.layer)
         return {
-            f"{self.layer}_sum_{d}": column(map_blocks(past_sum, counts, days=d), "1", f"{self.layer}: events known in the last {d} days")
+            f"{self.layer}_sum_{d}": column(
+                map_blocks(past_sum, counts, days=d), "1", f"{self.layer}: events known in the last {d} days"
+            )
             for d in self.days
         }

@@ -39,7 +39,11 @@ class Static(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a variable."""
-        names = self.variables if self.variables is not None else ["lon", "lat", *_first_layer(cube), *variables_of(cube, "place")]
+        names = (
+            self.variables
+            if self.variables is not None
+            else ["lon", "lat", *_first_layer(cube), *variables_of(cube, "place")]
+        )
         return {f"static_{name}": _static_column(static_variable(cube, name), name) for name in names}
 
 

@@ -10,7 +10,9 @@ MAX_RESOLUTION = 15
 def check_resolution(resolution: int) -> None:
     """Raise unless `resolution` is a whole number from 0 to 15."""
     if not isinstance(resolution, int) or not 0 <= resolution <= MAX_RESOLUTION:
-        message = f"resolution must be a whole number from 0 to {MAX_RESOLUTION} (NYC works well at 8), not {resolution!r}"
+        message = (
+            f"resolution must be a whole number from 0 to {MAX_RESOLUTION} (NYC works well at 8), not {resolution!r}"
+        )
         raise InputError(message)
 
 

@@ -93,7 +93,11 @@ def _face_center(direction: np.ndarray) -> np.ndarray:
     corners = _unit_vectors(*np.array([h3.cell_to_latlng(cell)[::-1] for cell in h3.get_pentagons(0)]).T)
     cosine = corners @ corners.T
     edge = 0.4  # corners of one face are 63.4 degrees apart (cosine 0.447), others 116.6 degrees or more
-    centers = [corners[[a, b, c]].sum(axis=0) for a, b, c in combinations(range(12), 3) if min(cosine[a, b], cosine[b, c], cosine[a, c]) > edge]
+    centers = [
+        corners[[a, b, c]].sum(axis=0)
+        for a, b, c in combinations(range(12), 3)
+        if min(cosine[a, b], cosine[b, c], cosine[a, c]) > edge
+    ]
     unit = np.array([center / np.linalg.norm(center) for center in centers])
     return np.asarray(unit[np.argmax(unit @ direction)])
 

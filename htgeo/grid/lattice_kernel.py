@@ -5,10 +5,20 @@ import math
 import numba
 import numpy as np
 
+MIN_COSINE = 0.5
+"""No point of a face lies further than 37.4 degrees (cosine 0.79) from its centre; cells over the edge reach a little further."""
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc]  # numba has no types
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no types
 def lattice_rows(
-    lon: np.ndarray, lat: np.ndarray, matrix: np.ndarray, normal: np.ndarray, offset: np.ndarray, corner: np.ndarray, table: np.ndarray, out: np.ndarray
+    lon: np.ndarray,
+    lat: np.ndarray,
+    matrix: np.ndarray,
+    normal: np.ndarray,
+    offset: np.ndarray,
+    corner: np.ndarray,
+    table: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     """Write the grid row of each point to `out`, -1 where the table has none."""
     radians = math.pi / 180
@@ -20,7 +30,7 @@ def lattice_rows(
         z = math.sin(lat[k] * radians)
         depth = normal[0] * x + normal[1] * y + normal[2] * z
         out[k] = -1
-        if not depth > 0.5:  # NaN, or a point that cannot lie on this face (at most 37.4 degrees from its centre)
+        if not depth > MIN_COSINE:  # NaN too
             continue
         q = (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] * z) / depth - offset[0]
         r = (matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] * z) / depth - offset[1]

@@ -1,6 +1,6 @@
 """Exact shares of cells in areas."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     return csr_array(entries, shape=(len(cells), len(region)))
 
 
-def _cut(area: object, hexagons: np.ndarray) -> np.ndarray:
+def _cut(area: Any, hexagons: np.ndarray) -> np.ndarray:
     """Return the surface that each hexagon shares with an area, tile by tile."""
     import shapely
 

@@ -81,5 +81,10 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
     values = label.values(counts)
     name = label.variable
     sentence = f"{label.layer}: {label.summary} from the day on, {label.days} days"
-    facts = {"layer": label.layer, "horizon": label.days, "label": label.name, "soft": int(counts.attrs.get("known_to_area", 0) > 0)}
+    facts = {
+        "layer": label.layer,
+        "horizon": label.days,
+        "label": label.name,
+        "soft": int(counts.attrs.get("known_to_area", 0) > 0),
+    }
     return cube.assign({name: stamp(values, name, "label", "1", sentence, **facts)})

@@ -23,7 +23,7 @@ def coming_sum(counts: np.ndarray, days: int) -> np.ndarray:
 
 def coming_any(counts: np.ndarray, days: int) -> np.ndarray:
     """Return the coming sum, at most 1."""
-    return np.minimum(coming_sum(counts, days), np.float32(1))
+    return np.asarray(np.minimum(coming_sum(counts, days), np.float32(1)))
 
 
 @dataclass(frozen=True)

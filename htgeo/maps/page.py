@@ -3,6 +3,7 @@
 import base64
 import json
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -95,7 +96,9 @@ def write_map_page(
         "last": str(len(data["time"]) - 1),
         "only_one": "hidden" if len(data["time"]) == 1 else "",
         "use": escape(str(cube.attrs.get("intended_use", INTENDED_USE))),
-        "source": escape(f"{place}H3 cells of resolution {cube.attrs.get('resolution', '?')}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}."),
+        "source": escape(
+            f"{place}H3 cells of resolution {cube.attrs.get('resolution', '?')}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}."
+        ),
         "settings": json.dumps(settings).replace("</", "<\\/"),
         "bokeh": _bokeh_code(),
         "figure": figure,
@@ -119,7 +122,7 @@ def _figure(cube: xr.Dataset, region: Region | None) -> tuple[str, str]:
     km = KM_PER_DEGREE * np.array([np.cos(np.radians(center[1])), 1.0])
 
     def flat(points: np.ndarray) -> np.ndarray:
-        return np.round((points - center) * km, 3)
+        return np.asarray(np.round((points - center) * km, 3))
 
     hexagons = [flat(shapely.get_coordinates(shape)[:-1]) for shape in cell_polygons(cube["cell"].values)]
     layer = place_layer(cube)
@@ -139,10 +142,28 @@ def _figure(cube: xr.Dataset, region: Region | None) -> tuple[str, str]:
     )  # fmt: skip
     plot.axis.visible = plot.grid.visible = False
     plot.toolbar.logo = None
-    hexes = plot.patches("xs", "ys", source=ColumnDataSource(columns, name="cells"), fill_color="color", line_color="color", line_width=0.6)
+    hexes = plot.patches(
+        "xs",
+        "ys",
+        source=ColumnDataSource(columns, name="cells"),
+        fill_color="color",
+        line_color="color",
+        line_width=0.6,
+    )
     rings = [flat(ring) for ring in outlines(cube, region)]
-    plot.multi_line([r[:, 0].tolist() for r in rings], [r[:, 1].tolist() for r in rings], line_color="#333b45", line_width=1.2, line_alpha=0.85)
-    tips = [("Cell", "@cell"), (layer.capitalize() if layer else "Area", "@place"), ("Risk", "@risk"), ("Rank", "@rank")]
+    plot.multi_line(
+        [r[:, 0].tolist() for r in rings],
+        [r[:, 1].tolist() for r in rings],
+        line_color="#333b45",
+        line_width=1.2,
+        line_alpha=0.85,
+    )
+    tips = [
+        ("Cell", "@cell"),
+        (layer.capitalize() if layer else "Area", "@place"),
+        ("Risk", "@risk"),
+        ("Rank", "@rank"),
+    ]
     plot.add_tools(HoverTool(renderers=[hexes], tooltips=tips, point_policy="follow_mouse"))
     script, element = components(plot, wrap_script=False)
     return script, element
@@ -157,7 +178,12 @@ def _bokeh_code() -> str:
 def _legend(breaks: np.ndarray, colors: list[str], is_risk: bool) -> str:
     """Return the classes as list items, the highest first."""
     show = percent if is_risk else lambda value: f"{value:g}"
-    texts = [f"below {show(breaks[0])}" if len(breaks) else "all", *(f"{show(a)} to {show(b)}" for a, b in zip(breaks[:-1], breaks[1:], strict=True))]
+    texts = [
+        f"below {show(breaks[0])}" if len(breaks) else "all",
+        *(f"{show(a)} to {show(b)}" for a, b in pairwise(breaks)),
+    ]
     texts += [f"{show(breaks[-1])} and more"] if len(breaks) else []
-    items = [f'<li><i style="background:{color}"></i>{escape(text)}</li>' for text, color in zip(texts, colors, strict=True)]
+    items = [
+        f'<li><i style="background:{color}"></i>{escape(text)}</li>' for text, color in zip(texts, colors, strict=True)
+    ]
     return "\n".join(reversed(items))

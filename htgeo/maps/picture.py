@@ -16,7 +16,14 @@ from htgeo.maps.style import class_breaks, class_colors, describe
 from htgeo.sources.region import Region
 
 
-def map_risk(cube: xr.Dataset, variable: str, *, time: str | slice | None = None, region: Region | None = None, title: str | None = None) -> Any:
+def map_risk(
+    cube: xr.Dataset,
+    variable: str,
+    *,
+    time: str | slice | None = None,
+    region: Region | None = None,
+    title: str | None = None,
+) -> Any:
     """Return an hvplot map of a variable; its ``save(path)`` writes the offline page with a day slider.
 
     Parameters
@@ -59,7 +66,11 @@ def map_risk(cube: xr.Dataset, variable: str, *, time: str | slice | None = None
     day = data.isel(time=-1)
     shown = str(day["time"].values)[:10]
     layer = place_layer(cube)
-    columns: dict[str, Any] = {"cell": cell_hex(cube["cell"].values), **({layer: cube[layer].values} if layer else {}), variable: day.values}
+    columns: dict[str, Any] = {
+        "cell": cell_hex(cube["cell"].values),
+        **({layer: cube[layer].values} if layer else {}),
+        variable: day.values,
+    }
     frame = gpd.GeoDataFrame(columns, geometry=cell_polygons(cube["cell"].values), crs=4326)
     frame["rank"] = frame[variable].rank(ascending=False, method="min").astype("Int64").astype(str)
     breaks = class_breaks(data.values)

@@ -62,7 +62,10 @@ class Model(ABC):
             message = f"the label {label.name!r} has no event in the training days; choose earlier days, a longer horizon or more categories"
             raise CubeError(message)
         self.base_rate_ = mean
-        self.label_ = {"name": str(label.name), **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft")}}
+        self.label_ = {
+            "name": str(label.name),
+            **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft")},
+        }
         self.span_ = tuple(str(cube["time"].values[i])[:10] for i in (0, -1))
         self.resolution_ = int(cube.attrs["resolution"])
         self._fit(cube, label)
@@ -163,5 +166,3 @@ def add_risk(cube: xr.Dataset, model: Model, *, name: str | None = None) -> xr.D
 def known_layer(cube: xr.Dataset, layer: str) -> xr.DataArray:
     """Return the counts of a layer on the known clock, whole days in one chunk."""
     return whole_time(require(cube, f"{layer}_known", "layer"))
-
-

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_STEPS = 50
-RIDGE = 1e-6
+from htgeo.core.logistic import fit_line
 
 
 @dataclass(frozen=True)
@@ -21,19 +20,8 @@ class LogisticMap:
 
 
 def fit_logistic_map(score: np.ndarray, label: np.ndarray) -> LogisticMap:
-    """Return the map of greatest likelihood, by Newton steps; labels may be shares between 0 and 1."""
-    design = np.stack([np.ones_like(score, dtype=float), score.astype(float)])
-    mean = float(np.clip(label.mean(), 1e-9, 1 - 1e-9))
-    beta = np.array([np.log(mean / (1 - mean)), 0.0])
-    for _ in range(MAX_STEPS):
-        p = 1.0 / (1.0 + np.exp(-(beta @ design)))
-        gradient = design @ (label - p)
-        hessian = (design * (p * (1 - p))) @ design.T + RIDGE * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        beta += np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-8:  # noqa: PLR2004  # far below any difference in a risk
-            break
-    return LogisticMap(float(beta[0]), float(beta[1]))
+    """Return the map of greatest likelihood; labels may be shares between 0 and 1."""
+    return LogisticMap(*fit_line(score, label))
 
 
 def log_loss(probability: np.ndarray, label: np.ndarray) -> float:

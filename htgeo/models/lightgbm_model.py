@@ -82,7 +82,12 @@ class LightGBM(Model):
         patience: int = 50,
         params: Mapping[str, Any] | None = None,
     ) -> None:
-        for what, value in {"negatives_per_positive": negatives_per_positive, "validation_days": validation_days, "max_trees": max_trees, "patience": patience}.items():
+        for what, value in {
+            "negatives_per_positive": negatives_per_positive,
+            "validation_days": validation_days,
+            "max_trees": max_trees,
+            "patience": patience,
+        }.items():
             if not value > 0:
                 message = f"{what} must be above 0, not {value!r}"
                 raise InputError(message)
@@ -132,7 +137,9 @@ class LightGBM(Model):
         if validation is None:
             return lgb.train(params, train, num_boost_round=self.trees_)
         stop = lgb.early_stopping(self.patience, verbose=False)
-        return lgb.train(params, train, num_boost_round=self.max_trees, valid_sets=[dataset(validation, train)], callbacks=[stop])
+        return lgb.train(
+            params, train, num_boost_round=self.max_trees, valid_sets=[dataset(validation, train)], callbacks=[stop]
+        )
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
         features = require_features(cube, self.features_)

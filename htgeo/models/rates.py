@@ -66,7 +66,9 @@ class HistoricalRate(Model):
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
         counts = known_layer(cube, self.label_["layer"])
-        return map_blocks(_risk_block, counts, half_life=self.half_life_, mean=self.mean_, to_probability=self.to_probability_)
+        return map_blocks(
+            _risk_block, counts, half_life=self.half_life_, mean=self.mean_, to_probability=self.to_probability_
+        )
 
 
 class EwmaRate(HistoricalRate):

@@ -32,7 +32,9 @@ class Source(ABC):
         """Read the files into what the kind gives."""
 
 
-def read_source(kind: str, path: str | Path | Sequence[str | Path], *, areas: Sequence[Region] = (), **options: Any) -> Any:
+def read_source(
+    kind: str, path: str | Path | Sequence[str | Path], *, areas: Sequence[Region] = (), **options: Any
+) -> Any:
     """Read files of any kind: events, a series or places.
 
     Parameters
@@ -75,7 +77,9 @@ def read_source(kind: str, path: str | Path | Sequence[str | Path], *, areas: Se
     return reader.read(paths, list(areas))
 
 
-def read_events(kind: str, path: str | Path | Sequence[str | Path], *, areas: Sequence[Region] = (), **options: Any) -> Events:
+def read_events(
+    kind: str, path: str | Path | Sequence[str | Path], *, areas: Sequence[Region] = (), **options: Any
+) -> Events:
     """Read event files: every row is kept, repaired or quarantined with a reason.
 
     Parameters

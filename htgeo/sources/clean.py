@@ -13,6 +13,7 @@ from htgeo.sources.region import Region
 NULLS = ("", "(null)", "null", "none", "n/a", "na", "nan", "#n/a")
 """Texts that mean a missing value, compared without case and spaces."""
 EARLIEST = "1900-01-01"
+MAX_LON, MAX_LAT = 180, 90
 MARGIN_KM = 0.5
 """A point this near to the study area still counts as inside (shorelines, street geocoders)."""
 
@@ -35,7 +36,12 @@ class Rows:
     """
 
     def __init__(
-        self, table: pd.DataFrame, source: str, files: Sequence[str | Path], file_of: np.ndarray | None = None, malformed: int = 0
+        self,
+        table: pd.DataFrame,
+        source: str,
+        files: Sequence[str | Path],
+        file_of: np.ndarray | None = None,
+        malformed: int = 0,
     ) -> None:
         self.row = table.index.to_numpy()
         self.table = table.reset_index(drop=True)
@@ -100,13 +106,19 @@ class Rows:
         text = self.text(columns[0])
         for column in columns[1:]:
             text = text + " " + self.text(column).fillna("00:00:00")
-        if "%z" in time_format or (time_format == "ISO8601" and text.str.contains(r"\dT?\d.*(?:Z|[+-]\d\d:?\d\d)$", regex=True, na=False).any()):
+        if "%z" in time_format or (
+            time_format == "ISO8601" and text.str.contains(r"\dT?\d.*(?:Z|[+-]\d\d:?\d\d)$", regex=True, na=False).any()
+        ):
             return pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
         return pd.to_datetime(text, format=time_format, errors="coerce")
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
         """Quarantine rows without a usable time, repair impossible delays, and return the mended known times."""
-        missing = self.text(columns[0]).isna().to_numpy() if not _is_time(self.table[columns[0]]) else occurred.isna().to_numpy()
+        missing = (
+            self.text(columns[0]).isna().to_numpy()
+            if not _is_time(self.table[columns[0]])
+            else occurred.isna().to_numpy()
+        )
         self.quarantine(missing, "no date")
         self.quarantine(occurred.isna().to_numpy(), "unreadable date")
         if self.usable.sum() == 0 and len(self.row):
@@ -153,7 +165,7 @@ class Rows:
         bad = {
             "no coordinates": np.isnan(lon) | np.isnan(lat),
             "coordinates are 0/0": (lon == 0) & (lat == 0),
-            "latitude or longitude out of range": (np.abs(lat) > 90) | (np.abs(lon) > 180),
+            "latitude or longitude out of range": (np.abs(lat) > MAX_LAT) | (np.abs(lon) > MAX_LON),
         }
         ok = ~np.logical_or.reduce(list(bad.values()))
         if areas:
@@ -168,13 +180,19 @@ class Rows:
         unusable = np.logical_or.reduce(list(bad.values()))
         return np.where(unusable, np.nan, lon), np.where(unusable, np.nan, lat)
 
-    def _refuse_all_outside(self, bad: dict[str, np.ndarray], lon: np.ndarray, lat: np.ndarray, placed: np.ndarray) -> None:
+    def _refuse_all_outside(
+        self, bad: dict[str, np.ndarray], lon: np.ndarray, lat: np.ndarray, placed: np.ndarray
+    ) -> None:
         swapped, outside = bad["latitude and longitude look swapped"], bad["outside the study area"]
         judged = self.usable & ~bad["no coordinates"] & ~placed
         if not judged.any() or not (swapped | outside)[judged].all():
             return
         first = np.flatnonzero(judged)[0]
-        hint = "longitude and latitude look swapped: exchange them in the columns setting" if swapped[judged].mean() > 0.5 else "check the region, or the coordinate system (columns x, y and crs)"
+        hint = (
+            "longitude and latitude look swapped: exchange them in the columns setting"
+            if swapped[judged].sum() > outside[judged].sum()
+            else "check the region, or the coordinate system (columns x, y and crs)"
+        )
         message = f"all {judged.sum():,} points of {self.files[0]} lie outside the study area (the first at lon {lon[first]:g}, lat {lat[first]:g}); {hint}"
         raise InputError(message)
 

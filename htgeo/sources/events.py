@@ -11,6 +11,8 @@ from htgeo.core.errors import InputError
 
 COLUMNS = ("occurred", "known", "lon", "lat", "area", "precision", "category", "weight")
 """Columns of an event table, in this order."""
+SHOWN = 20
+"""Most known names that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,18 @@ class RowReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain values, for ``rows.json``."""
-        names = ("source", "files", "rows", "kept", "repaired", "quarantined", "repairs", "reasons", "precision", "notes")
+        names = (
+            "source",
+            "files",
+            "rows",
+            "kept",
+            "repaired",
+            "quarantined",
+            "repairs",
+            "reasons",
+            "precision",
+            "notes",
+        )
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
     def write_quarantine(self, path: str | Path) -> None:
@@ -62,8 +75,7 @@ class RowReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.source}: {self.rows:,} rows = {self.kept:,} kept + {self.repaired:,} repaired "
-            f"+ {self.quarantined:,} quarantined"
+            f"{self.source}: {self.rows:,} rows = {self.kept:,} kept + {self.repaired:,} repaired + {self.quarantined:,} quarantined"
         ]
         for title, counts in (("repaired", self.repairs), ("quarantined", self.reasons), ("precision", self.precision)):
             lines += [f"  {title}: {count:,} {what}" for what, count in counts.items()]
@@ -130,7 +142,7 @@ def _matching(table: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFra
     known = sorted(table[column].unique())
     missing = [name for name in wanted if name not in known]
     if missing:
-        shown = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+        shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
         message = f"no event has the {column} {', '.join(missing)}; the file has {shown}"
         raise InputError(message)
     return table[table[column].isin(wanted)].reset_index(drop=True)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pandas as pd
 
@@ -104,7 +104,12 @@ def formula_safe(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_csv(
-    path: Path, columns: Sequence[str], names: Sequence[str] | None, encoding: str, delimiter: str, optional: Sequence[str]
+    path: Path,
+    columns: Sequence[str],
+    names: Sequence[str] | None,
+    encoding: str,
+    delimiter: str,
+    optional: Sequence[str],
 ) -> tuple[pd.DataFrame, int]:
     import pyarrow as pa
     import pyarrow.csv as pacsv
@@ -123,14 +128,20 @@ def _read_csv(
         try:
             table = pacsv.read_csv(
                 stream,
-                pacsv.ReadOptions(column_names=header, skip_rows=0 if names is not None else 1, encoding=encoding, use_threads=False),
+                pacsv.ReadOptions(
+                    column_names=header, skip_rows=0 if names is not None else 1, encoding=encoding, use_threads=False
+                ),
                 pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
                 pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
             )
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             if "Empty CSV" in str(error):
                 return pd.DataFrame(columns=wanted), 0
-            hint = f"it is not {encoding}: give its encoding, e.g. encoding='latin-1'" if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError) else str(error)
+            hint = (
+                f"it is not {encoding}: give its encoding, e.g. encoding='latin-1'"
+                if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError)
+                else str(error)
+            )
             message = f"{path.name} cannot be read as CSV: {hint}"
             raise InputError(message) from error
     frame = table.to_pandas()
@@ -161,7 +172,7 @@ def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+def _unpacked(path: Path) -> Iterator[Any]:
     """Open a file for reading, through gzip or the one CSV of a zip, up to MAX_BYTES."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
@@ -169,7 +180,9 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield _Capped(stream, path.name)
     elif suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
-            inside = [n for n in archive.namelist() if n.lower().endswith((".csv", ".txt", ".tsv")) and "__MACOSX" not in n]
+            inside = [
+                n for n in archive.namelist() if n.lower().endswith((".csv", ".txt", ".tsv")) and "__MACOSX" not in n
+            ]
             if len(inside) != 1:
                 message = f"{path.name} must hold one CSV file, it holds {len(inside)}: {', '.join(inside) or 'none'}"
                 raise InputError(message)
@@ -180,16 +193,16 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield stream
 
 
-class _Capped(io.RawIOBase, IO[bytes]):  # type: ignore[misc]  # IO only names the protocol
+class _Capped(io.RawIOBase):
     """A stream that refuses to give more than MAX_BYTES."""
 
-    def __init__(self, stream: IO[bytes], name: str) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, name: str) -> None:
         self._stream, self._name, self._given = stream, name, 0
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         data = self._stream.read(len(buffer))
         self._given += len(data)
         if self._given > MAX_BYTES:
@@ -207,7 +220,7 @@ def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str]) -
         file = pq.ParquetFile(path)
         require_columns(columns, file.schema_arrow.names, path.name)
         wanted = [*columns, *(c for c in optional if c in file.schema_arrow.names and c not in columns)]
-        frame = file.read(columns=wanted).to_pandas()
+        frame: pd.DataFrame = file.read(columns=wanted).to_pandas()
     except pa.ArrowInvalid as error:
         message = f"{path.name} is not a Parquet file, or damaged: {error}"
         raise InputError(message) from error
@@ -233,7 +246,7 @@ def _read_vector(path: Path, columns: Sequence[str], optional: Sequence[str]) ->
     return table
 
 
-def read_vector_file(path: Path, layer: str | None = None):  # type: ignore[no-untyped-def]  # geopandas has no types
+def read_vector_file(path: Path, layer: str | None = None) -> Any:
     """Read a vector file as a GeoDataFrame in EPSG:4326."""
     import geopandas as gpd
     import pyogrio.errors

@@ -55,7 +55,9 @@ class Npz(Source):
                 raise InputError(message)
         squares = {"row", "col", "day"} <= set(self.axes)
         if not squares and set(self.axes) != {"cell", "time", "channel"}:
-            message = f"axes must be row, col, day (and category), or cell, time, channel; given are {', '.join(self.axes)}"
+            message = (
+                f"axes must be row, col, day (and category), or cell, time, channel; given are {', '.join(self.axes)}"
+            )
             raise InputError(message)
         if squares and self.first_day is None:
             message = "the axis 'day' needs first_day, e.g. first_day: '2016-01-01'"
@@ -77,17 +79,31 @@ class Npz(Source):
         where = np.nonzero(counts)
         index = dict(zip(self.axes, where, strict=True))
         place = self._square_place(index, areas, path) if "row" in index else _cell_place(index, arrays)
-        days = np.datetime64(str(self.first_day), "D") + index["day"] if "day" in index else arrays["time"].astype("datetime64[D]")[index["time"]]
+        days = (
+            np.datetime64(str(self.first_day), "D") + index["day"]
+            if "day" in index
+            else arrays["time"].astype("datetime64[D]")[index["time"]]
+        )
         names = self._category_names(arrays, counts, path)
         axis = index.get("category", index.get("channel"))
         occurred = pd.Series(days.astype("datetime64[s]"))
         category = names[axis] if axis is not None else np.full(len(occurred), "")
-        table = pd.DataFrame({"occurred": occurred, "known": occurred, **place, "category": category, "weight": counts[where].astype(float)})
+        table = pd.DataFrame(
+            {
+                "occurred": occurred,
+                "known": occurred,
+                **place,
+                "category": category,
+                "weight": counts[where].astype(float),
+            }
+        )
         return table, f"{path.name}: counts of shape {counts.shape}, {len(table):,} non-zero, sum {counts.sum():,}"
 
     def _checked(self, arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
         if self.array not in arrays:
-            message = f"{path.name} has no array {self.array!r}{near(self.array, list(arrays))}; it has {', '.join(arrays)}"
+            message = (
+                f"{path.name} has no array {self.array!r}{near(self.array, list(arrays))}; it has {', '.join(arrays)}"
+            )
             raise InputError(message)
         counts = arrays[self.array]
         if counts.ndim != len(self.axes) or counts.dtype.kind not in "uif":
@@ -106,9 +122,15 @@ class Npz(Source):
         axis = next((i for i, a in enumerate(self.axes) if a in ("category", "channel")), None)
         if axis is None:
             return np.array([""])
-        names = list(self.categories) if self.categories is not None else arrays.get("channel", np.arange(counts.shape[axis]).astype(str)).tolist()
+        names = (
+            list(self.categories)
+            if self.categories is not None
+            else arrays.get("channel", np.arange(counts.shape[axis]).astype(str)).tolist()
+        )
         if len(names) != counts.shape[axis]:
-            message = f"{path.name} has {counts.shape[axis]} categories, {len(names)} names are given: {', '.join(names)}"
+            message = (
+                f"{path.name} has {counts.shape[axis]} categories, {len(names)} names are given: {', '.join(names)}"
+            )
             raise InputError(message)
         return np.array(names, dtype=object)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,14 +54,23 @@ class NycPermittedEvents(Source):
         rows.quarantine((end < start).to_numpy(), "ends before it starts")
         days = (end.dt.normalize() - start.dt.normalize()).dt.days.fillna(0).to_numpy(int) + 1
         rows.quarantine(days > self.max_days, f"lasts more than {self.max_days} days")
-        rows.quarantine(rows.text("Event Name").str.contains(r"\bcancell?ed\b", case=False, na=False).to_numpy(), "cancelled")
+        rows.quarantine(
+            rows.text("Event Name").str.contains(r"\bcancell?ed\b", case=False, na=False).to_numpy(), "cancelled"
+        )
         if self.types is not None:
             rows.quarantine(~rows.text("Event Type").isin(self.types).to_numpy(), "event type not asked for")
         rows.drop_doubles(rows.code("Event ID") + start.astype("str"), "event id and start seen before")
         precision, area = _place(rows, areas)
         rows.quarantine(precision == "", "no precinct, community board or borough that is known")
         events = rows.events(
-            occurred=start, known=start, lon=np.nan, lat=np.nan, area=area, precision=precision, category=rows.text("Event Type"), weight=1.0
+            occurred=start,
+            known=start,
+            lon=np.nan,
+            lat=np.nan,
+            area=area,
+            precision=precision,
+            category=rows.text("Event Type"),
+            weight=1.0,
         )
         return Events(_each_day(events.table, days[rows.usable]), events.report)
 
@@ -111,7 +121,8 @@ def _place(rows: Rows, areas: Sequence[Region]) -> tuple[np.ndarray, pd.Series]:
     for layer, column in LEVELS:
         if layers and layer not in layers:
             continue
-        names = rows.text(column).map(lambda text, known=layers.get(layer): _names(text, known), na_action="ignore").fillna("")
+        known = layers.get(layer)
+        names = rows.text(column).map(partial(_names, known=known), na_action="ignore").fillna("")
         free = (precision == "") & (names != "").to_numpy()
         precision[free] = layer
         area = area.mask(free, names)

@@ -13,6 +13,8 @@ REPEAT_CHANCE = 0.25
 """Generous chance that two real reports of one category in one area share an address (4 % in the NYPD sample)."""
 MEET_CHANCE = 0.01
 """Largest share of a study area that the surroundings of the centroids may fill."""
+CITY_DEGREES = 0.006
+"""A stacked point this near to a gazetteer point of the city stands for the city."""
 SURE = 1e-4
 """A pattern less likely than this under chance is taken as a stand-in."""
 
@@ -60,11 +62,11 @@ def stacked(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     from scipy.stats import poisson
 
     frame = pd.DataFrame({"lon": lon, "lat": lat})
-    size = frame.groupby(["lon", "lat"])["lon"].transform("size")
+    size = frame.groupby(["lon", "lat"])["lon"].transform("size").fillna(0).to_numpy()
     per_point = frame.dropna().value_counts()
     if per_point.empty:
         return np.zeros(len(lon), bool)
-    return np.asarray(poisson.sf(size.fillna(0) - 1, per_point.median()) < SURE) & ~np.isnan(lon)
+    return np.asarray((poisson.sf(size - 1, per_point.median()) < SURE) & ~np.isnan(lon), bool)
 
 
 def at_centroid(lon: np.ndarray, lat: np.ndarray, areas: Sequence[Region]) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +117,7 @@ def stand_in_areas(
     layer, name = at_centroid(lon, lat, areas)
     pile = stacked(lon, lat)
     for x, y in city_points:
-        city = pile & (np.abs(lon - x) <= 0.006) & (np.abs(lat - y) <= 0.006)
+        city = pile & (np.abs(lon - x) <= CITY_DEGREES) & (np.abs(lat - y) <= CITY_DEGREES)
         layer[city], name[city] = CITY, ""
     rest = pile & (layer == "")
     layer[rest] = CITY

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from htgeo.core.errors import InputError
 from htgeo.sources.files import existing, read_vector_file, require_columns
 
+SHOWN = 6
+"""Names that the repr of a region lists."""
 KM_PER_DEGREE = 111.195
 """Length of one degree of latitude on the sphere that H3 uses (6,371.007 km)."""
 
@@ -39,11 +42,11 @@ class Region:
         return len(self.names)
 
     def __repr__(self) -> str:
-        shown = ", ".join(self.names[:6]) + (", …" if len(self) > 6 else "")
+        shown = ", ".join(self.names[:SHOWN]) + (", …" if len(self) > SHOWN else "")
         return "\n".join([f"<Region {self.layer}: {len(self)} areas: {shown}>", *self.notes])
 
     @cached_property
-    def outline(self):  # type: ignore[no-untyped-def]  # a shapely geometry
+    def outline(self) -> Any:
         """The union of the areas."""
         import shapely
 
@@ -68,7 +71,13 @@ class Region:
         if margin_km > 0:
             degrees = margin_km / KM_PER_DEGREE / np.cos(np.radians(self.centroids[:, 1].mean()))
             west, south, east, north = self.outline.bounds
-            near = ~inside & (lon > west - degrees) & (lon < east + degrees) & (lat > south - degrees) & (lat < north + degrees)
+            near = (
+                ~inside
+                & (lon > west - degrees)
+                & (lon < east + degrees)
+                & (lat > south - degrees)
+                & (lat < north + degrees)
+            )
             inside[near] = shapely.dwithin(self.outline, shapely.points(lon[near], lat[near]), degrees)
         return inside
 
@@ -137,7 +146,9 @@ def read_region(path: str | Path, *, name_column: str, layer: str = "borough", f
     return make_region(layer, names, polygons, notes)
 
 
-def make_region(layer: str, names: Sequence[str] | np.ndarray, polygons: np.ndarray, notes: Sequence[str] = ()) -> Region:
+def make_region(
+    layer: str, names: Sequence[str] | np.ndarray, polygons: np.ndarray, notes: Sequence[str] = ()
+) -> Region:
     """Return a region of named polygons (degrees WGS 84); polygons of one name become one area.
 
     Parameters

@@ -74,7 +74,9 @@ class SeriesSource(Source):
         rows.quarantine(np.isnan(value), "value missing or not a number")
         rows.drop_doubles(start.astype("str"), "period seen before")
         end = start + (pd.offsets.MonthBegin(1) if self.frequency == "month" else pd.Timedelta(days=1))
-        table = pd.DataFrame({"start": start, "published": end + pd.Timedelta(days=self.publication_lag), "value": value})
+        table = pd.DataFrame(
+            {"start": start, "published": end + pd.Timedelta(days=self.publication_lag), "value": value}
+        )
         return Series(table[rows.usable].sort_values("start", ignore_index=True), rows.report())
 
 

@@ -6,6 +6,7 @@ Nothing here is real but the coarse outlines: places, rates and cases are drawn 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,14 @@ TARGET = ("PROSTITUTION & RELATED OFFENSES", "KIDNAPPING & RELATED OFFENSES")
 """Offences of the demo's label; they are known to a point."""
 MASKED = ("SEX CRIMES", "RAPE")
 """Offences placed at the station house of the precinct."""
-PER_DAY = {TARGET[0]: 7.0, TARGET[1]: 1.0, "ROBBERY": 14.0, "SEX CRIMES": 7.0, "RAPE": 2.0, "UNAUTHORIZED USE OF A VEHICLE": 8.0}
+PER_DAY = {
+    TARGET[0]: 7.0,
+    TARGET[1]: 1.0,
+    "ROBBERY": 14.0,
+    "SEX CRIMES": 7.0,
+    "RAPE": 2.0,
+    "UNAUTHORIZED USE OF A VEHICLE": 8.0,
+}
 """Mean number of events a day in the whole city."""
 HOT_SPOTS = 45
 BACKGROUND = 0.25
@@ -48,9 +56,9 @@ class City:
 
         shapes = {name: shapely.union_all([_polygon(ring) for ring in rings]) for name, rings in OUTLINES.items()}
         taken = shapely.Polygon()
-        for name in shapes:
-            shapes[name] = shapely.make_valid(shapely.difference(shapes[name], taken))
-            taken = shapely.union(taken, shapes[name])
+        for name, shape in shapes.items():  # coarse outlines may overlap a little along a border
+            shapes[name] = shapely.make_valid(shapely.difference(shape, taken))
+            taken = shapely.union(taken, shape)
         return make_region("borough", list(shapes), np.array(list(shapes.values()), dtype=object))
 
     @cached_property
@@ -88,7 +96,13 @@ class City:
         for offence in offences:
             for (x, y), radius, weight in zip(centers, radii, weights[offence], strict=True):
                 squared = ((lon - x) * LON_KM) ** 2 + ((lat - y) * LAT_KM) ** 2
-                density += PER_DAY[offence] * (1 - BACKGROUND) * weight * np.exp(-squared / (2 * radius**2)) / (2 * np.pi * radius**2)
+                density += (
+                    PER_DAY[offence]
+                    * (1 - BACKGROUND)
+                    * weight
+                    * np.exp(-squared / (2 * radius**2))
+                    / (2 * np.pi * radius**2)
+                )
             density += PER_DAY[offence] * BACKGROUND / self._land_km2
         return density
 
@@ -116,32 +130,39 @@ class City:
         weekly = 1 + 0.25 * np.isin((days.astype("datetime64[D]").astype(int) + 3) % 7, (4, 5))
         yearly = 1 + 0.2 * np.sin(2 * np.pi * (days.astype(int) - 100) / 365.25)
         first = rng.poisson(PER_DAY[offence] * (1 - ECHO) * weekly * yearly / (weekly * yearly).mean())
-        when = np.repeat(days.astype("datetime64[s]"), first) + rng.integers(0, 86_400, first.sum()).astype("timedelta64[s]")
+        when = np.repeat(days.astype("datetime64[s]"), first) + rng.integers(0, 86_400, first.sum()).astype(
+            "timedelta64[s]"
+        )
         where = self.points(offence, len(when), rng)
         whens, wheres = [when], [where]
         while len(when):  # echoes of echoes die out
             parent = np.repeat(np.arange(len(when)), rng.poisson(ECHO, len(when)))
             delay = rng.exponential(ECHO_DAYS * 86_400, len(parent)).astype("timedelta64[s]")
-            when, where = when[parent] + delay, where[parent] + rng.normal(size=(len(parent), 2)) * ECHO_KM / (LON_KM, LAT_KM)
+            when, where = (
+                when[parent] + delay,
+                where[parent] + rng.normal(size=(len(parent), 2)) * ECHO_KM / (LON_KM, LAT_KM),
+            )
             keep = (when < days[-1] + np.timedelta64(1, "D")) & (self.boroughs.locate(where[:, 0], where[:, 1]) >= 0)
             when, where = when[keep], where[keep]
             whens.append(when)
             wheres.append(where)
         place = np.concatenate(wheres)
-        table = pd.DataFrame({"occurred": np.concatenate(whens), "lon": place[:, 0], "lat": place[:, 1], "offence": offence})
+        table = pd.DataFrame(
+            {"occurred": np.concatenate(whens), "lon": place[:, 0], "lat": place[:, 1], "offence": offence}
+        )
         number = self.precincts.locate(place[:, 0], place[:, 1])
         table["precinct"] = np.array([*self.precincts.names, ""])[number]
         return table[number >= 0].reset_index(drop=True)
 
 
-def _polygon(ring: str):  # type: ignore[no-untyped-def]  # a shapely polygon
+def _polygon(ring: str) -> Any:
     import shapely
 
     corners = [tuple(map(float, corner.split())) for corner in ring.split(", ")]
     return shapely.make_valid(shapely.Polygon(corners))
 
 
-def _points_in(land: object, size: int, rng: np.random.Generator) -> np.ndarray:
+def _points_in(land: Any, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return points drawn evenly from a polygon, shape (size, 2)."""
     import shapely
 

@@ -13,18 +13,63 @@ if TYPE_CHECKING:
 
 DELAY = ((0, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0), (0, 0, 4, 53, 156, 405, 800))
 """Quantiles of the days from occurrence to report, measured on the public sample of complaints."""
-COMPLAINT_COLUMNS = (
-    "CMPLNT_NUM CMPLNT_FR_DT CMPLNT_FR_TM CMPLNT_TO_DT CMPLNT_TO_TM ADDR_PCT_CD RPT_DT KY_CD OFNS_DESC PD_CD PD_DESC "
-    "CRM_ATPT_CPTD_CD LAW_CAT_CD BORO_NM LOC_OF_OCCUR_DESC PREM_TYP_DESC JURIS_DESC JURISDICTION_CODE PARKS_NM "
-    "HADEVELOPT HOUSING_PSA X_COORD_CD Y_COORD_CD SUSP_AGE_GROUP SUSP_RACE SUSP_SEX Latitude Longitude Lat_Lon "
-    "PATROL_BORO STATION_NAME VIC_AGE_GROUP VIC_RACE VIC_SEX"
-).split()
+COMPLAINT_COLUMNS = [
+    "CMPLNT_NUM",
+    "CMPLNT_FR_DT",
+    "CMPLNT_FR_TM",
+    "CMPLNT_TO_DT",
+    "CMPLNT_TO_TM",
+    "ADDR_PCT_CD",
+    "RPT_DT",
+    "KY_CD",
+    "OFNS_DESC",
+    "PD_CD",
+    "PD_DESC",
+    "CRM_ATPT_CPTD_CD",
+    "LAW_CAT_CD",
+    "BORO_NM",
+    "LOC_OF_OCCUR_DESC",
+    "PREM_TYP_DESC",
+    "JURIS_DESC",
+    "JURISDICTION_CODE",
+    "PARKS_NM",
+    "HADEVELOPT",
+    "HOUSING_PSA",
+    "X_COORD_CD",
+    "Y_COORD_CD",
+    "SUSP_AGE_GROUP",
+    "SUSP_RACE",
+    "SUSP_SEX",
+    "Latitude",
+    "Longitude",
+    "Lat_Lon",
+    "PATROL_BORO",
+    "STATION_NAME",
+    "VIC_AGE_GROUP",
+    "VIC_RACE",
+    "VIC_SEX",
+]
 CASES_A_YEAR = {2021: 25, 2022: 86, 2023: 204, 2024: 164}
 """Cases by year in the public sample: collection grows."""
-CENTROIDS = ((40.71, -74.01), (40.78, -73.97), (40.65, -73.95), (40.83, -73.92), (40.75, -73.86), (40.58, -74.14), (40.66, -73.64))
+CENTROIDS = (
+    (40.71, -74.01),
+    (40.78, -73.97),
+    (40.65, -73.95),
+    (40.83, -73.92),
+    (40.75, -73.86),
+    (40.58, -74.14),
+    (40.66, -73.64),
+)
 """Two-decimal points that cases are stacked on: the city, the five boroughs, and one outside the city."""
 CENTROID_SHARE = (0.25, 0.33, 0.17, 0.08, 0.08, 0.04, 0.05)
-ROLES = {"Unknown": 0.48, "Arrest": 0.31, "Trafficker_Origin_Nationality": 0.10, "Reference": 0.04, "Target": 0.035, "Rescued": 0.035}
+ROLES = {
+    "Unknown": 0.48,
+    "Arrest": 0.31,
+    "Trafficker_Origin_Nationality": 0.10,
+    "Reference": 0.04,
+    "Target": 0.035,
+    "Rescued": 0.035,
+}
 EVENT_TYPES = ("Special Event", "Sport - Youth", "Street Event", "Farmers Market", "Parade")
 MADE_UP = "made-up"
 
@@ -83,12 +128,12 @@ def _spoil(rows: pd.DataFrame, rng: np.random.Generator) -> None:
     def some(share: float) -> np.ndarray:
         return np.flatnonzero(rng.random(len(rows)) < share)
 
-    at = rows.columns.get_loc
     zero, missing, unreadable, twice = some(0.002), some(0.003), some(0.0005), some(0.003)
-    rows.iloc[zero, [at("Latitude"), at("Longitude")]] = "0.0"
-    rows.iloc[missing, [at("Latitude"), at("Longitude")]] = "(null)"
-    rows.iloc[unreadable, at("CMPLNT_FR_DT")] = "1019-13-45"
-    rows.iloc[twice[twice > 0], at("CMPLNT_NUM")] = rows["CMPLNT_NUM"].to_numpy()[twice[twice > 0] - 1]
+    rows.loc[zero, ["Latitude", "Longitude"]] = "0.0"
+    rows.loc[missing, ["Latitude", "Longitude"]] = "(null)"
+    rows.loc[unreadable, "CMPLNT_FR_DT"] = "1019-13-45"
+    twice = twice[twice > 0]
+    rows.loc[twice, "CMPLNT_NUM"] = rows["CMPLNT_NUM"].to_numpy()[twice - 1]
 
 
 def write_cases(city: "City", days: np.ndarray, path: Path) -> None:
@@ -103,14 +148,16 @@ def write_cases(city: "City", days: np.ndarray, path: Path) -> None:
     years = days.astype("datetime64[Y]").astype(int) + 1970
     weights = np.array([CASES_A_YEAR.get(int(y), 120) / 365 for y in years])
     day = np.repeat(days, rng.poisson(weights))
-    stacked = rng.random(len(day)) < 0.85  # noqa: PLR2004  # share of rows on stacked points in the sample
+    stacked = rng.random(len(day)) < 0.85  # share of rows on stacked points in the sample
     number = rng.choice(len(CENTROIDS), p=CENTROID_SHARE, size=len(day))
     lon, lat = city.points(TARGET[0], len(day), rng).round(2).T
     lat, lon = (np.where(stacked, np.array(CENTROIDS)[number, i], own) for i, own in ((0, lat), (1, lon)))
     rows = pd.DataFrame(
         {
             "Incident Reporting Date": day.astype(str),
-            "Trafficking Type": rng.choice(["Sexual Exploitation", "Labour Exploitation", "Child Trafficking,Sexual Exploitation"], size=len(day)),
+            "Trafficking Type": rng.choice(
+                ["Sexual Exploitation", "Labour Exploitation", "Child Trafficking,Sexual Exploitation"], size=len(day)
+            ),
             "Industry Sector": rng.choice(["Hospitality", "Domestic Work/Servitude", ""], size=len(day)),
             "Recruitment Method": rng.choice(["False Promises", ""], size=len(day)),
             "Transportation Method": rng.choice(["Car", ""], size=len(day)),
@@ -137,7 +184,7 @@ def write_permitted_events(city: "City", days: np.ndarray, path: Path) -> None:
     rng = np.random.default_rng(city.seed + 4)
     day = np.repeat(days, rng.poisson(2.0, len(days)))
     start = pd.DatetimeIndex(day) + pd.to_timedelta(rng.integers(8, 20, len(day)), unit="h")
-    end = start + pd.to_timedelta(np.where(rng.random(len(day)) < 0.1, 49, 3), unit="h")  # noqa: PLR2004  # a tenth lasts days
+    end = start + pd.to_timedelta(np.where(rng.random(len(day)) < 0.1, 49, 3), unit="h")  # a tenth lasts days
     names = np.array(city.precincts.names)
     first, second = rng.choice(names, size=(2, len(day)))
     borough = city.boroughs.locate(*city.precincts.centroids.T)
@@ -155,11 +202,13 @@ def write_permitted_events(city: "City", days: np.ndarray, path: Path) -> None:
             "Event Street Side": "",
             "Street Closure Type": "N/A",
             "Community Board": "64,",
-            "Police Precinct": np.where(rng.random(len(day)) < 0.1, np.char.add(np.char.add(first, ", "), second), first),  # noqa: PLR2004
+            "Police Precinct": np.where(
+                rng.random(len(day)) < 0.1, np.char.add(np.char.add(first, ", "), second), first
+            ),
         }
     )
     rows["Police Precinct"] += ","
-    rows.loc[rng.random(len(rows)) < 0.02, "Police Precinct"] = ""  # noqa: PLR2004  # then the borough is all that is known
+    rows.loc[rng.random(len(rows)) < 0.02, "Police Precinct"] = ""  # then the borough is all that is known
     pd.concat([rows, rows.head(5)]).to_csv(path, index=False)
 
 
@@ -170,7 +219,9 @@ def write_passengers(city: "City", days: np.ndarray, path: Path) -> None:
     growth = np.clip(0.35 + 0.025 * np.arange(len(months)), 0, 1)
     season = 1 + 0.15 * np.sin(2 * np.pi * (months.astype(int) % 12 - 3) / 12)
     volume = (1_800_000 * growth * season * rng.normal(1, 0.02, len(months))).astype(int)
-    pd.DataFrame({"Activity Period": months.astype("datetime64[D]"), "Revenue Passenger Volume": volume}).to_csv(path, index=False)
+    pd.DataFrame({"Activity Period": months.astype("datetime64[D]"), "Revenue Passenger Volume": volume}).to_csv(
+        path, index=False
+    )
 
 
 def write_places(city: "City", folder: Path) -> None:
@@ -183,6 +234,8 @@ def write_places(city: "City", folder: Path) -> None:
         ("stations", 446, 2, ("Complex ID", "GTFS Longitude", "GTFS Latitude")),
     ):
         points = city.points(TARGET[0], size, rng).round(6)
-        table = pd.DataFrame({columns[0]: 1_000_000 + np.arange(size), columns[1]: points[:, 0], columns[2]: points[:, 1]})
-        repeated = table.loc[np.repeat(np.arange(size), np.where(rng.random(size) < 0.15, doubles, 1))]  # noqa: PLR2004
+        table = pd.DataFrame(
+            {columns[0]: 1_000_000 + np.arange(size), columns[1]: points[:, 0], columns[2]: points[:, 1]}
+        )
+        repeated = table.loc[np.repeat(np.arange(size), np.where(rng.random(size) < 0.15, doubles, 1))]
         repeated.to_csv(folder / f"{name}.csv", index=False)

@@ -69,7 +69,8 @@ class Table(Source):
         faults = {
             "columns needs the key 'occurred'": "occurred" not in self.columns,
             "columns x and y need crs, e.g. crs: EPSG:2263": "x" in self.columns and self.crs is None,
-            "the column 'area' needs area_layer, e.g. area_layer: precinct": "area" in self.columns and self.area_layer is None,
+            "the column 'area' needs area_layer, e.g. area_layer: precinct": "area" in self.columns
+            and self.area_layer is None,
             "header: false needs names: [...]": not self.header and self.names is None,
         }
         for message, wrong in faults.items():
@@ -78,7 +79,14 @@ class Table(Source):
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the files by the column mapping."""
-        rows = read_files(self.name, paths, self._wanted(paths), names=None if self.header else self.names, encoding=self.encoding, delimiter=self.delimiter)
+        rows = read_files(
+            self.name,
+            paths,
+            self._wanted(paths),
+            names=None if self.header else self.names,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+        )
         occurred_columns = _listed(self.columns["occurred"])
         occurred = self._local(rows.times(occurred_columns, self.time_format))
         known = occurred
@@ -89,7 +97,7 @@ class Table(Source):
             rows.drop_doubles(rows.text(self.columns["id"]), "id seen before")
         category = self._optional(rows, "category")
         area = self._area(rows, areas)
-        lon, lat = rows.judge_places(*self._lon_lat(rows), areas, area)
+        lon, lat = self._judged_places(rows, areas, area)
         precision = np.where(np.isnan(lon), self.area_layer or "", "point").astype(object)
         if self.demote_stacked:
             precision, area = self._demote(rows, lon, lat, area, category, areas, precision)
@@ -114,6 +122,12 @@ class Table(Source):
             wanted += ["lon", "lat"]
         return list(dict.fromkeys(wanted))
 
+    def _judged_places(self, rows: Rows, areas: Sequence[Region], area: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        if "area" in self.columns and not {"lon", "x"} & self.columns.keys():
+            rows.quarantine(area.isna().to_numpy(), f"no {self.area_layer} that is known")
+            return np.full(len(area), np.nan), np.full(len(area), np.nan)
+        return rows.judge_places(*self._lon_lat(rows), areas, area)
+
     def _lon_lat(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         if "x" in self.columns:
             from pyproj import Transformer
@@ -121,14 +135,14 @@ class Table(Source):
             to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
             lon, lat = to_degrees.transform(rows.number(self.columns["x"]), rows.number(self.columns["y"]))
             return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
-        if "lon" not in self.columns and "area" in self.columns:
-            return np.full(len(rows.row), np.nan), np.full(len(rows.row), np.nan)
         return rows.number(self.columns.get("lon", "lon")), rows.number(self.columns.get("lat", "lat"))
 
     def _local(self, times: pd.Series) -> pd.Series:
         if self.time_zone is None or times.dt.tz is not None:
             return times
-        return times.dt.tz_localize(self.time_zone, ambiguous=True, nonexistent="shift_forward").dt.tz_convert("UTC")
+        local: pd.Series = times.dt.tz_localize(self.time_zone, ambiguous=True, nonexistent="shift_forward")
+        utc: pd.Series = local.dt.tz_convert("UTC")
+        return utc
 
     def _optional(self, rows: Rows, key: str) -> pd.Series:
         if key in self.columns:
@@ -148,11 +162,20 @@ class Table(Source):
         return weight
 
     def _demote(
-        self, rows: Rows, lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd.Series, areas: Sequence[Region], precision: np.ndarray
+        self,
+        rows: Rows,
+        lon: np.ndarray,
+        lat: np.ndarray,
+        area: pd.Series,
+        category: pd.Series,
+        areas: Sequence[Region],
+        precision: np.ndarray,
     ) -> tuple[np.ndarray, pd.Series]:
         masked = one_point_per_area(lon, lat, area, category.where(rows.usable)) & rows.usable
         rows.repair(masked, f"one point per {self.area_layer}: known to the {self.area_layer}")
-        return demote_stand_ins(rows, np.where(masked, np.nan, lon), lat, areas, np.where(masked, self.area_layer, precision), area)
+        return demote_stand_ins(
+            rows, np.where(masked, np.nan, lon), lat, areas, np.where(masked, str(self.area_layer), precision), area
+        )
 
 
 def demote_stand_ins(

@@ -68,7 +68,13 @@ class TahubCases(Source):
         rows.drop_doubles(every, "row seen before, alike in every column read")
         lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas)
         precision, area = demote_stand_ins(
-            rows, lon, lat, areas, np.full(len(lon), "point", dtype=object), pd.Series("", index=range(len(lon)), dtype="str"), CITY_POINTS
+            rows,
+            lon,
+            lat,
+            areas,
+            np.full(len(lon), "point", dtype=object),
+            pd.Series("", index=range(len(lon)), dtype="str"),
+            CITY_POINTS,
         )
         point = precision == "point"
         rows.notes.append("coordinates have two decimals: a point is known to about 1 km")

@@ -1,0 +1,41 @@
+# `make demo` and `make test` are each enough on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY := PASSIVE
+export ICECHUNK_LOG := error
+
+.PHONY: demo test slow lint doctest bench clean
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "htgeo needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing into .venv (once, some minutes)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
+	@touch $@
+
+demo: .venv/.installed
+	$(BIN)/htgeo demo --out demo-output
+
+test: .venv/.installed
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+slow: .venv/.installed
+	$(BIN)/python -m pytest -q -m slow
+
+doctest: .venv/.installed
+	rm -rf build/doctest && mkdir -p build/doctest
+	cd build/doctest && ../../$(BIN)/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. --doctest-modules -p no:cacheprovider ../../htgeo
+
+lint: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/first_run.py
+
+clean:
+	rm -rf .venv build demo-output study-output

@@ -1,0 +1,229 @@
+"""Runs a study: from its files to store, scores, map and exports."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from htgeo.core.errors import SettingsError
+from htgeo.core.version import VERSION
+from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube
+from htgeo.cube.schema import variables_of
+from htgeo.evaluation import evaluate, scores_to_dict, split_time
+from htgeo.export import export
+from htgeo.features import FEATURES, Feature, add_features
+from htgeo.grid import Grid, make_grid
+from htgeo.labels import AnyWithin, add_label
+from htgeo.maps import write_map_page
+from htgeo.models import MODELS, LightGBM, Model, add_risk
+from htgeo.sources import Events, Places, Region, Series, read_region, read_source
+from htgeo.study.settings import TARGET, RegionSettings, Study, split_named
+
+log = logging.getLogger("htgeo")
+Say = Callable[[str], None]
+
+
+def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) -> xr.Dataset:  # noqa: ARG005  # quiet by default
+    """Run a study and write its output folder.
+
+    Parameters
+    ----------
+    study
+        Settings, from `load_study`.
+    out
+        Folder for ``cube/``, ``rows.json``, ``scores.json``, ``maps/risk.html``, ``export/``, ``study.yaml`` and
+        ``log.txt``.
+    say
+        Called with a line at each stage.
+
+    Returns
+    -------
+    Dataset
+        The table of scores, as `evaluate` gives it.
+
+    Raises
+    ------
+    HtgeoError
+        If a file, the settings or the events do not allow the run.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with _logged(out / "log.txt", say) as tell:
+        settings = study.model_dump(mode="json")
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        (out / "study.yaml").write_text(
+            f"# As resolved by htgeo {VERSION}; every default is written out.\n{text}", "utf-8"
+        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        areas = [_region(study.region), *map(_region, study.layers)]
+        sources = _read_sources(study, areas, out, tell)
+        grid = _grid(study, areas)
+        tell(f"grid: {len(grid.cells):,} cells of resolution {grid.resolution}, {len(grid.days):,} days")
+        cube = _count(study, sources, grid, tell)
+        save_cube(cube, out / "cube", message="counts", settings_hash=digest)
+        cube = _learn(study, open_cube(out / "cube"), tell)
+        stored = cube.drop_vars(variables_of(cube, "feature"))
+        commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
+        tell(f"store: {out / 'cube'} at commit {commit}")
+        cube = open_cube(out / "cube")
+        table = _score(study, cube, out)
+        _write_products(study, cube, areas[0], out, tell)
+    return table
+
+
+@contextmanager
+def _logged(path: Path, say: Say) -> Iterator[Say]:
+    """Write what is said, and the error that ends a run, to a log file too."""
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+    def tell(text: str) -> None:
+        log.info(text)
+        say(text)
+
+    try:
+        yield tell
+    except Exception:
+        log.exception("the run ended early")
+        raise
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _region(settings: RegionSettings) -> Region:
+    return read_region(settings.file, name_column=settings.name_column, layer=settings.layer)
+
+
+def _read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> dict[str, Any]:
+    """Read every source and write ``rows.json`` and the quarantined rows."""
+    read = {}
+    for name, source in study.sources.items():
+        read[name] = read_source(source.kind, source.file, areas=areas, **(source.model_extra or {}))
+        tell(f"{name}: {read[name].report}")
+        if len(read[name].report.quarantine):
+            (out / "quarantine").mkdir(exist_ok=True)
+            read[name].report.write_quarantine(out / "quarantine" / f"{name}.csv")
+    rows = {name: item.report.to_dict() for name, item in read.items()}
+    write_json(out / "rows.json", rows)
+    return read
+
+
+def _grid(study: Study, areas: list[Region]) -> Grid:
+    g = study.grid
+    return make_grid(
+        areas[0],
+        resolution=g.resolution,
+        start=str(g.start),
+        end=str(g.end),
+        time_zone=g.time_zone,
+        layers=areas[1:],
+        edge=g.edge,
+    )
+
+
+def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.Dataset:
+    """Grid all events, join series and places."""
+    label = study.label
+    events = {name: item for name, item in sources.items() if isinstance(item, Events)}
+    precision = "point" if label.precision == "point" else None
+    layers = {**events, TARGET: events[label.source].select(category=label.categories, precision=precision)}
+    cube = grid_events(layers, grid)
+    for name, item in sources.items():
+        if isinstance(item, Series):
+            cube = add_series(cube, name, item)
+        elif isinstance(item, Places):
+            cube = add_places(cube, name, item)
+    for name in layers:
+        facts = cube[name].attrs
+        tell(
+            f"{name}: {facts['events']:,.0f} events in the days, of which {facts['outside_cells']:,.0f} outside all cells and {facts['known_to_area']:,.0f} known to an area; {facts['outside_days']:,.0f} outside the days"
+        )
+    return cube
+
+
+def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
+    """Add features and label, fit every model, add its risk."""
+    features = (
+        study.features if isinstance(study.features, str) else [_feature(*split_named(item)) for item in study.features]
+    )
+    cube = add_features(cube, features)
+    cube = add_label(cube, AnyWithin(TARGET, days=study.label.within_days))
+    first_test = study.split.validate_until + timedelta(days=1)
+    train, _ = split_time(cube, str(first_test))
+    for item in study.models:
+        model = _model(study, *split_named(item))
+        tell(f"fitting {model.name} on {str(train.time.values[0])[:10]} to {str(train.time.values[-1])[:10]}")
+        cube = add_risk(cube, model.fit(train))
+    return cube
+
+
+def _feature(name: str, options: dict[str, Any]) -> Feature:
+    try:
+        return FEATURES[name](**options)
+    except TypeError as error:
+        message = f"the feature {name!r} cannot be made from {options}: {str(error).replace(f'{FEATURES[name].__name__}.__init__()', name)}"
+        raise SettingsError(message) from error
+
+
+def _model(study: Study, name: str, options: dict[str, Any]) -> Model:
+    if MODELS[name] is LightGBM:
+        days = (study.split.validate_until - study.split.train_until).days
+        options = {"seed": study.seed, "validation_days": days, **options}
+    try:
+        return MODELS[name](**options)
+    except TypeError as error:
+        message = f"the model {name!r} cannot be made from {options}: {str(error).replace(f'{MODELS[name].__name__}.__init__()', name)}"
+        raise SettingsError(message) from error
+
+
+def _score(study: Study, cube: xr.Dataset, out: Path) -> xr.Dataset:
+    """Score the test days and write ``scores.json``."""
+    start, stop = study.split.validate_until + timedelta(days=1), study.split.test_until
+    baselines = [name for name in ("historical_rate", "ewma_rate") if name in study.model_names]
+    table = evaluate(cube, against=baselines, start=str(start), stop=str(stop), seed=study.seed)
+    write_json(out / "scores.json", scores_to_dict(table))
+    return table
+
+
+def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, tell: Say) -> None:
+    """Write the map page and the exports."""
+    outputs = study.outputs
+    variable = f"risk_{outputs.model or study.model_names[-1]}"
+    stop = np.datetime64(study.split.test_until, "D")
+
+    def last(days: int) -> slice:
+        first = max(stop - days + 1, np.datetime64(study.split.validate_until, "D") + 1)
+        return slice(str(first), str(stop))
+
+    if outputs.map:
+        source = "From " + ", ".join(study.sources) + "."
+        page = write_map_page(
+            cube,
+            variable,
+            out / "maps" / "risk.html",
+            time=last(outputs.map_days),
+            region=region,
+            title=f"{study.name}: risk map",
+            source=source,
+        )
+        tell(f"map: {page}")
+    risks = variables_of(cube, "risk")
+    for suffix in outputs.export:
+        path = export(cube, out / "export" / f"risk.{suffix}", risks, time=last(outputs.export_days))
+        tell(f"export: {path}")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

@@ -1,0 +1,200 @@
+"""The study file: one settings file describes a whole run; unknown keys are errors."""
+
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+from htgeo.core.errors import HtgeoError
+from htgeo.core.registry import near
+from htgeo.export import EXPORTS
+from htgeo.features import FEATURES
+from htgeo.features.sets import SETS
+from htgeo.grid.cells import MAX_RESOLUTION
+from htgeo.grid.days import check_zone
+from htgeo.models import MODELS
+from htgeo.sources import SOURCES
+
+TARGET = "target"
+"""Name of the layer that holds the events of the label."""
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    """Return the path relative to the study file; it must exist."""
+    found = (info.context or Path()) / path
+    if not found.exists():
+        beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
+        message = f"there is no file {str(path)!r} (relative to the study file){near(path.name, beside)}"
+        raise ValueError(message)
+    return found
+
+
+def _zone(name: str) -> str:
+    check_zone(name)
+    return name
+
+
+File = Annotated[Path, AfterValidator(_existing)]
+
+
+class Settings(BaseModel):
+    """Settings that allow no unknown key and cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RegionSettings(Settings):
+    """A layer of named polygons."""
+
+    file: File
+    name_column: str
+    layer: str = "borough"
+
+
+class GridSettings(Settings):
+    """Cells and days."""
+
+    resolution: int = Field(ge=0, le=MAX_RESOLUTION)
+    start: date
+    end: date
+    time_zone: Annotated[str, AfterValidator(_zone)] = "America/New_York"
+    edge: Literal["center", "touch"] = "center"
+
+
+class SourceSettings(BaseModel):
+    """A source: its kind, its files, and the options of the kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    kind: str
+    file: File | list[File]
+
+    @model_validator(mode="after")
+    def _known_options(self) -> Self:
+        options = self.model_extra or {}
+        _registered(SOURCES, self.kind)
+        known = [f.name for f in fields(SOURCES[self.kind])]  # type: ignore[arg-type]  # every source is a dataclass
+        for name in options:
+            if name not in known:
+                message = f"the source {self.kind!r} has no option {name!r}{near(name, known)}; allowed are kind, file, {', '.join(known)}"
+                raise ValueError(message)
+        try:
+            SOURCES[self.kind](**options)
+        except (HtgeoError, TypeError) as error:
+            raise ValueError(
+                str(error).replace(f"{SOURCES[self.kind].__name__}.__init__()", f"the source {self.kind!r}")
+            ) from error
+        return self
+
+
+class LabelSettings(Settings):
+    """What is to be forecast: any event of a source within some days."""
+
+    source: str
+    categories: list[str] | None = None
+    within_days: int = Field(1, ge=1)
+    precision: Literal["point", "any"] = "point"
+
+
+class SplitSettings(Settings):
+    """Last days of training, validation and test."""
+
+    train_until: date
+    validate_until: date
+    test_until: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.train_until < self.validate_until < self.test_until:
+            message = f"train_until ({self.train_until}), validate_until ({self.validate_until}) and test_until ({self.test_until}) must follow one another"
+            raise ValueError(message)
+        return self
+
+
+class OutputSettings(Settings):
+    """What a run writes beside scores and store."""
+
+    map: bool = True
+    map_days: int = Field(90, ge=1)
+    model: str | None = None
+    export: list[str] = []
+    export_days: int = Field(30, ge=1)
+
+    @model_validator(mode="after")
+    def _known_exports(self) -> Self:
+        for name in self.export:
+            _registered(EXPORTS, name)
+        return self
+
+
+Named = str | dict[str, dict[str, Any] | None]
+"""A registered name, or ``{name: {options}}``."""
+
+
+class Study(Settings):
+    """A whole run."""
+
+    name: str = Field(min_length=1)
+    region: RegionSettings
+    layers: list[RegionSettings] = []
+    grid: GridSettings
+    sources: dict[str, SourceSettings] = Field(min_length=1)
+    label: LabelSettings
+    features: str | list[Named] = "default"
+    models: list[Named] = Field(["historical_rate", "ewma_rate", "lightgbm"], min_length=1)
+    split: SplitSettings
+    outputs: OutputSettings = OutputSettings()
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.label.source not in self.sources:
+            message = f"label.source {self.label.source!r} is none of the sources: {', '.join(self.sources)}"
+            raise ValueError(message)
+        if SOURCES[self.sources[self.label.source].kind].gives != "events":
+            message = f"label.source {self.label.source!r} gives {SOURCES[self.sources[self.label.source].kind].gives}, not events"
+            raise ValueError(message)
+        if TARGET in self.sources or any(not name.isidentifier() for name in self.sources):
+            message = f"sources need names of letters, digits and _, other than {TARGET!r}; these are {', '.join(self.sources)}"
+            raise ValueError(message)
+        if not self.grid.start <= self.split.train_until or not self.split.test_until <= self.grid.end:
+            message = f"the split ({self.split.train_until} to {self.split.test_until}) must lie within the days of the grid ({self.grid.start} to {self.grid.end})"
+            raise ValueError(message)
+        if isinstance(self.features, str) and self.features not in SETS:
+            message = f"there is no feature set {self.features!r}; known are {', '.join(SETS)}, or give a list"
+            raise ValueError(message)
+        for registry, named in (
+            (FEATURES, [] if isinstance(self.features, str) else self.features),
+            (MODELS, self.models),
+        ):
+            for item in named:
+                _registered(registry, split_named(item)[0])
+        if self.outputs.model is not None and self.outputs.model not in self.model_names:
+            message = f"outputs.model {self.outputs.model!r} is none of the models: {', '.join(self.model_names)}"
+            raise ValueError(message)
+        return self
+
+    @property
+    def model_names(self) -> list[str]:
+        """Names of the models, in order."""
+        return [split_named(item)[0] for item in self.models]
+
+
+def split_named(item: Named) -> tuple[str, dict[str, Any]]:
+    """Return name and options of ``name`` or ``{name: {options}}``."""
+    if isinstance(item, str):
+        return item, {}
+    if len(item) != 1:
+        message = f"give one name with its options a line, not {', '.join(item)} together"
+        raise ValueError(message)
+    ((name, options),) = item.items()
+    return name, dict(options or {})
+
+
+def _registered(registry: Any, name: str) -> None:
+    """Raise ValueError, which pydantic reports with its place, unless the name is registered."""
+    if name not in registry:
+        known = list(registry)
+        message = f"there is no {registry.kind} {name!r}; known are {', '.join(known)}{near(name, known)}"
+        raise ValueError(message)
