@@ -9,7 +9,7 @@ it, and it is scored, mapped and exported:
 from htgeo.accessor import HtAccessor as HtAccessor
 from htgeo.core.version import VERSION
 from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube, validate
-from htgeo.demo import demo_cube
+from htgeo.cube.demo import demo_cube
 from htgeo.evaluation import evaluate, split_time
 from htgeo.export import export
 from htgeo.features import AsOf, Calendar, Feature, Lag, Recency, RingSum, RollingSum, Static, add_features

@@ -11,14 +11,14 @@ from htgeo.core.errors import InputError
 def day_range(start: str, end: str) -> np.ndarray:
     """Return the days from `start` to `end`, both included (datetime64[D])."""
     try:
-        first, last = (pd.Timestamp(edge) for edge in (start, end))
+        first, last = (np.datetime64(edge, "D") for edge in (start, end))
     except ValueError as error:
         message = f"start and end must be days like 2021-01-31, not {start!r} and {end!r}"
         raise InputError(message) from error
     if last < first:
-        message = f"end {last:%Y-%m-%d} lies before start {first:%Y-%m-%d}"
+        message = f"end {last} lies before start {first}"
         raise InputError(message)
-    return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    return np.arange(first, last + 1)
 
 
 def check_zone(time_zone: str) -> None:

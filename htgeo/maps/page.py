@@ -31,6 +31,7 @@ def write_map_page(
     time: str | slice | None = None,
     region: Region | None = None,
     title: str | None = None,
+    events: str | None = None,
     source: str = "",
 ) -> Path:
     """Write a map of a variable with a day slider as one HTML file.
@@ -49,6 +50,8 @@ def write_map_page(
         Layer to outline; by default the cells of each area of the cube's first layer.
     title
         Heading of the page.
+    events
+        What the events are, in words; the name of the layer by default.
     source
         A line that says what the map was made from.
 
@@ -90,7 +93,7 @@ def write_map_page(
     place = "" if source == "" else f"{source} "
     text = {
         "title": escape(title or f"{variable}, {settings['days'][0]} to {settings['days'][-1]}"),
-        "subtitle": escape(describe(data)),
+        "subtitle": escape(describe(data, events)),
         "legend": _legend(breaks, class_colors(breaks), is_risk),
         "legend_title": "Probability" if is_risk else escape(str(data.attrs.get("units", ""))),
         "last": str(len(data["time"]) - 1),
@@ -148,7 +151,7 @@ def _figure(cube: xr.Dataset, region: Region | None) -> tuple[str, str]:
         source=ColumnDataSource(columns, name="cells"),
         fill_color="color",
         line_color="color",
-        line_width=0.6,
+        line_width=1,
     )
     rings = [flat(ring) for ring in outlines(cube, region)]
     plot.multi_line(

@@ -30,11 +30,11 @@ def percent(value: float) -> str:
     return f"{float(f'{100 * value:.2g}'):g} %"
 
 
-def describe(variable: xr.DataArray) -> str:
-    """Return what a map of the variable shows, in one sentence."""
+def describe(variable: xr.DataArray, events: str | None = None) -> str:
+    """Return what a map of the variable shows, in one sentence; `events` says in words which events."""
     attrs = variable.attrs
     if attrs.get("role") != "risk":
         return str(attrs.get("long_name", variable.name))
     days = int(attrs["horizon"])
     window = "on the day" if days == 1 else f"within {days} days from the day on"
-    return f"Probability of at least one event ({attrs['layer']}) {window}, forecast at the start of the day by {attrs['model']}"
+    return f"Probability of at least one event ({events or attrs['layer']}) {window}, forecast at the start of the day by {attrs['model']}"

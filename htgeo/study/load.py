@@ -52,7 +52,7 @@ def load_study(path: str | Path) -> Study:
     try:
         return Study.model_validate(data, context=path.parent)
     except ValidationError as error:
-        faults = [_explain(fault, lines) for fault in error.errors()]
+        faults = [_explain(fault, lines) for fault in sorted(error.errors(), key=lambda f: f["type"] == "missing")]
         raise SettingsError(_joined(path, list(dict.fromkeys(faults)))) from error
 
 
@@ -89,6 +89,9 @@ def _explain(fault: Any, lines: dict[Key, int]) -> str:
     key = tuple(part for part in fault["loc"])
     while key and key not in lines:  # pydantic names branches of unions, which the file does not have
         key = key[:-1]
+    message = fault["msg"].removeprefix("Value error, ")
+    named = tuple(message.split(" ", 1)[0].split("."))  # a check of the whole file begins with the key it is about
+    key = named if not key and named in lines else key
     place = ".".join(map(str, key)) or "the file"
     kind = fault["type"]
     if kind == "extra_forbidden":
@@ -98,9 +101,9 @@ def _explain(fault: Any, lines: dict[Key, int]) -> str:
         )
     if kind == "missing":
         return f"line {lines[key]}: the key {str(fault['loc'][-1])!r} is missing in {place}"
-    message = fault["msg"].removeprefix("Value error, ")
     given = "" if kind == "value_error" else f" (given: {fault['input']!r})"
-    return f"line {lines.get(key, 1)}: {place}: {message[:1].lower() + message[1:]}{given}"
+    told = message if message.startswith(place) else f"{place}: {message[:1].lower() + message[1:]}"
+    return f"line {lines.get(key, 1)}: {told}{given}"
 
 
 def _allowed(key: Key) -> list[str]:

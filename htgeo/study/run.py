@@ -207,7 +207,6 @@ def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, t
         return slice(str(first), str(stop))
 
     if outputs.map:
-        source = "From " + ", ".join(study.sources) + "."
         page = write_map_page(
             cube,
             variable,
@@ -215,7 +214,8 @@ def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, t
             time=last(outputs.map_days),
             region=region,
             title=f"{study.name}: risk map",
-            source=source,
+            events=", ".join([study.label.source, *(study.label.categories or [])]),
+            source="From " + ", ".join(study.sources) + ".",
         )
         tell(f"map: {page}")
     risks = variables_of(cube, "risk")

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from htgeo.core.errors import HtgeoError
 from htgeo.core.registry import near
@@ -161,19 +161,27 @@ class Study(Settings):
         if not self.grid.start <= self.split.train_until or not self.split.test_until <= self.grid.end:
             message = f"the split ({self.split.train_until} to {self.split.test_until}) must lie within the days of the grid ({self.grid.start} to {self.grid.end})"
             raise ValueError(message)
-        if isinstance(self.features, str) and self.features not in SETS:
-            message = f"there is no feature set {self.features!r}; known are {', '.join(SETS)}, or give a list"
-            raise ValueError(message)
-        for registry, named in (
-            (FEATURES, [] if isinstance(self.features, str) else self.features),
-            (MODELS, self.models),
-        ):
-            for item in named:
-                _registered(registry, split_named(item)[0])
         if self.outputs.model is not None and self.outputs.model not in self.model_names:
             message = f"outputs.model {self.outputs.model!r} is none of the models: {', '.join(self.model_names)}"
             raise ValueError(message)
         return self
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, features: str | list[Named]) -> str | list[Named]:
+        if isinstance(features, str) and features not in SETS:
+            message = f"there is no feature set {features!r}; known are {', '.join(SETS)}, or give a list"
+            raise ValueError(message)
+        for item in [] if isinstance(features, str) else features:
+            _registered(FEATURES, split_named(item)[0])
+        return features
+
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, models: list[Named]) -> list[Named]:
+        for item in models:
+            _registered(MODELS, split_named(item)[0])
+        return models
 
     @property
     def model_names(self) -> list[str]:

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import xarray as xr
 
-from htgeo.cube import grid_events
+from htgeo.cube.gridding import grid_events
 from htgeo.grid import make_grid
 from htgeo.sources import read_events, read_region
 from htgeo.sources.synthetic import write_demo_city

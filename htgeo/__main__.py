@@ -1,0 +1,5 @@
+"""``python -m htgeo``."""
+
+from htgeo.cli.main import main
+
+main()

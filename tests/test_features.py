@@ -1,0 +1,218 @@
+"""Contract tests over every registered feature and label, and the kernels against slow plain versions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import no_compute
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import htgeo as ht
+from htgeo.core.errors import CubeError, LookAheadError
+from htgeo.cube.schema import role_of
+from htgeo.features import FEATURES
+from htgeo.features import kernels as k
+from htgeo.labels import LABELS
+from htgeo.labels.within import coming_any, coming_sum
+
+EXAMPLES = {
+    "lag": ht.Lag("crime", days=[1, 7]),
+    "rolling_sum": ht.RollingSum("crime", days=[1, 7, 28]),
+    "ring_sum": ht.RingSum("crime", k=2, days=7),
+    "recency": ht.Recency("crime", half_life=[14]),
+    "calendar": ht.Calendar(),
+    "static": ht.Static(),
+    "as_of": ht.AsOf("jfk"),
+}
+
+
+@pytest.fixture
+def rich(cube: xr.Dataset, city) -> xr.Dataset:
+    """The cube with a city series and places."""
+    jfk = ht.read_series(
+        city / "jfk_passengers.csv",
+        time="Activity Period",
+        value="Revenue Passenger Volume",
+        frequency="month",
+        publication_lag=10,
+    )
+    hotels = ht.read_places(city / "hotels.csv", lon="Longitude", lat="Latitude", key="BBL")
+    return ht.add_places(ht.add_series(cube, "jfk", jfk), "hotel", hotels)
+
+
+def test_examples__cover_every_registered_feature() -> None:
+    assert set(EXAMPLES) == {name for name in FEATURES if not name.startswith("test_")}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+class TestContract:
+    def test_lazy_and_chunks_kept(self, rich: xr.Dataset, name: str) -> None:
+        with no_compute():
+            made = ht.add_features(rich, [EXAMPLES[name]])
+        for column in set(made) - set(rich):
+            if made[column].dims == ("cell", "time"):
+                assert made[column].chunks == rich["crime"].chunks
+                assert len(made[column].__dask_graph__()) <= 30 * len(rich["crime"].chunks[0])
+
+    def test_stamped(self, rich: xr.Dataset, name: str) -> None:
+        made = ht.add_features(rich, [EXAMPLES[name]])
+        ht.validate(made)
+        for column in set(made) - set(rich):
+            attrs = made[column].attrs
+            assert role_of(made[column]) == "feature"
+            assert made[column].dtype == np.float32
+            assert attrs["units"]
+            assert attrs["long_name"]
+            assert attrs["look_back"] == EXAMPLES[name].look_back
+
+    def test_numpy_equals_dask(self, rich: xr.Dataset, name: str) -> None:
+        lazy = ht.add_features(rich, [EXAMPLES[name]]).compute()
+        eager = ht.add_features(rich.compute(), [EXAMPLES[name]])
+        xr.testing.assert_allclose(lazy, eager)
+
+    def test_future_changes_nothing_before_it(self, rich: xr.Dataset, name: str) -> None:
+        day = 120
+        changed = rich.compute().copy(deep=True)
+        rng = np.random.default_rng(0)
+        changed["crime_known"].values[:, day:] = rng.poisson(3, changed["crime_known"].values[:, day:].shape)
+        changed["crime"].values[:] = rng.poisson(3, changed["crime"].shape)
+        changed["jfk"].values[day + 1 :] = 1.0
+        before, after = (ht.add_features(c, [EXAMPLES[name]]).compute() for c in (rich, changed))
+        for column in set(before) - set(rich):
+            if "time" in before[column].dims:
+                past = slice(None, day + 1)
+                xr.testing.assert_equal(before[column].isel(time=past), after[column].isel(time=past))
+
+
+@dataclass(frozen=True)
+class Peeking(ht.Feature):
+    """Uses the counts of the day itself."""
+
+    name: ClassVar[str] = "test_peeking"
+    summary: ClassVar[str] = "looks ahead"
+    variable: str = "crime_known"
+    shift: int = 0
+
+    @property
+    def look_back(self) -> int:
+        return 0
+
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        values = cube[self.variable].shift(time=self.shift).astype("float32")
+        values.attrs = {"units": "1", "long_name": "peek"}
+        return {"peek": values}
+
+
+def test_look_ahead__is_refused(rich: xr.Dataset) -> None:
+    for feature in (Peeking(), Peeking(shift=-1), Peeking("crime", shift=1)):
+        with pytest.raises(LookAheadError, match=r"the column 'peek' .* looks ahead"):
+            ht.add_features(rich, [feature])
+    assert "peek" in ht.add_features(rich, [Peeking(shift=1)])
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_days_below_one__are_refused(days: int) -> None:
+    for make in (
+        lambda: ht.Lag("crime", days=[days]),
+        lambda: ht.RollingSum("crime", days=[days]),
+        lambda: ht.RingSum("crime", days=days),
+    ):
+        with pytest.raises(LookAheadError, match=f"at least 1, not {days}"):
+            make()
+
+
+def test_occurred_counts_alone__are_refused(cube: xr.Dataset) -> None:
+    with pytest.raises(LookAheadError, match="looks ahead of what was known"):
+        ht.add_features(cube.drop_vars("crime_known"), [ht.Lag("crime")])
+
+
+def test_same_column_twice__is_refused(cube: xr.Dataset) -> None:
+    with pytest.raises(CubeError, match="already has a variable 'crime_lag_1'"):
+        ht.add_features(cube, [ht.Lag("crime", days=[1]), ht.Lag("crime", days=[1])])
+
+
+def test_role__does_not_survive_a_new_name(labelled: xr.Dataset) -> None:
+    label = labelled["crime_any_within_7"]
+    assert role_of(label) == "label"
+    assert role_of((label > 0).rename("other")) is None
+
+
+counts = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=st.integers(0, 5).map(float))
+
+
+@given(counts, st.integers(1, 12))
+def test_kernels__equal_plain_loops(x: np.ndarray, days: int) -> None:
+    cells, length = x.shape
+    for c in range(cells):
+        for t in range(length):
+            past = x[c, :t]
+            assert _same(k.past_sum(x, days)[c, t], past[-days:].sum() if t >= days else np.nan)
+            assert _same(k.past_value(x, days)[c, t], x[c, t - days] if t >= days else np.nan)
+            hits = np.flatnonzero(past > 0)
+            assert _same(k.days_since(x)[c, t], t - hits[-1] if len(hits) else np.nan)
+            weights = 0.5 ** (np.arange(t)[::-1] / days)
+            assert _same(k.past_rate(x, float(days))[c, t], (past * weights).sum() / weights.sum() if t else np.nan)
+            assert _same(k.past_rate(x, np.inf)[c, t], past.mean() if t else np.nan)
+            ahead = x[c, t : t + days]
+            assert _same(coming_sum(x, days)[c, t], ahead.sum() if len(ahead) == days else np.nan)
+            assert _same(coming_any(x, days)[c, t], float(ahead.sum() > 0) if len(ahead) == days else np.nan)
+
+
+def _same(found: float, expected: float) -> bool:
+    return bool(np.isclose(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True))
+
+
+def test_ring_sum__equals_neighbours_by_h3(cube: xr.Dataset) -> None:
+    import h3.api.basic_int as h3
+
+    made = ht.add_features(cube, [ht.RingSum("crime", k=2, days=7)]).compute()
+    known = made["crime_known"].values
+    cells = made["cell"].values.tolist()
+    row = {cell: i for i, cell in enumerate(cells)}
+    for cell in cells[::17]:
+        for ring in (1, 2):
+            near = [row[c] for c in h3.grid_ring(cell, ring) if c in row]
+            expected = known[near][:, 30:37].sum()
+            assert made[f"crime_ring{ring}_sum_7"].values[row[cell], 37] == pytest.approx(expected)
+
+
+def test_calendar__known_days(cube: xr.Dataset) -> None:
+    made = ht.add_features(cube, [ht.Calendar()])
+    at = {name: made[name].attrs["categories"] for name in ("weekday", "month", "season", "holiday")}
+
+    def value(name: str, day: str) -> str:
+        return at[name][int(made[name].sel(time=day))]
+
+    assert [value("weekday", "2021-01-01"), value("month", "2021-01-01"), value("season", "2021-01-01"), value("holiday", "2021-01-01")] == ["Friday", "1", "winter", "yes"]  # fmt: skip
+    assert [value("weekday", "2021-06-30"), value("season", "2021-06-30"), value("holiday", "2021-06-30")] == [
+        "Wednesday",
+        "summer",
+        "no",
+    ]
+
+
+@pytest.mark.parametrize("name", list(LABELS))
+def test_label__contract(cube: xr.Dataset, name: str) -> None:
+    label = LABELS[name]("crime", days=7)
+    with no_compute():
+        made = ht.add_label(cube, label)
+    column = made[label.variable]
+    assert column.chunks == cube["crime"].chunks
+    values = column.values
+    assert np.isnan(values[:, -6:]).all()
+    assert not np.isnan(values[:, :-6]).any()
+    ahead = cube["crime"].values[:, 10:17].sum(axis=1)  # the day itself and the six after it, not the days before
+    np.testing.assert_array_equal(values[:, 10], np.minimum(ahead, 1) if name == "any_within" else ahead)
+
+
+def test_label__one_only_and_known_layers(labelled: xr.Dataset, cube: xr.Dataset) -> None:
+    with pytest.raises(CubeError, match="has the label 'crime_any_within_7' already"):
+        ht.add_label(labelled, ht.AnyWithin("crime", days=1))
+    with pytest.raises(CubeError, match="has no layer 'crimes'"):
+        ht.add_label(cube, ht.AnyWithin("crimes"))
+    with pytest.raises(CubeError, match="'crime_known' is no layer of counts by day of occurrence"):
+        ht.add_label(cube, ht.AnyWithin("crime_known"))

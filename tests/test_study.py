@@ -1,0 +1,163 @@
+"""Study files: mistakes are named with their line; a small study runs to its whole output folder."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from htgeo.core.errors import SettingsError
+from htgeo.study import load_study
+
+GOOD = """\
+name: small
+region: {file: boroughs.geojson, name_column: boro_name}
+layers: [{file: precincts.geojson, name_column: precinct, layer: precinct}]
+grid: {resolution: 7, start: 2021-01-01, end: 2021-06-30}
+sources:
+  crime: {kind: nypd_complaints, file: complaints.csv.gz}
+  case: {kind: tahub_cases, file: cases.csv}
+  jfk: {kind: series, file: jfk_passengers.csv, time: Activity Period, value: Revenue Passenger Volume, frequency: month, publication_lag: 10}
+  hotel: {kind: places, file: hotels.csv, lon: Longitude, lat: Latitude, key: BBL}
+label: {source: crime, categories: [ROBBERY], within_days: 3}
+features: [{lag: {layer: crime, days: [1, 7]}}, {recency: {layer: target}}, calendar, static]
+models: [historical_rate, {ewma_rate: {half_life: 30}}, {lightgbm: {max_trees: 30}}]
+split: {train_until: 2021-04-30, validate_until: 2021-05-20, test_until: 2021-06-25}
+outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2}
+"""
+
+
+@pytest.fixture
+def folder(city: Path, tmp_path: Path) -> Path:
+    for file in city.iterdir():
+        shutil.copy(file, tmp_path)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("resolution: 7", "resolution: eight", r"line 4: grid.resolution: input should be a valid integer.* \(given: 'eight'\)"),
+        ("resolution: 7", "resolution: 17", "line 4: grid.resolution: input should be less than or equal to 15"),
+        ("resolution: 7", "resolutoin: 7", r"line 4: unknown key 'grid.resolutoin'; did you mean 'resolution'\?; allowed are resolution, start, end"),
+        ("name: small", "nome: small", r"line 1: unknown key 'nome'; did you mean 'name'\?"),
+        ("name: small\n", "", "line 1: the key 'name' is missing in the file"),
+        ("cases.csv", "case.csv", r"line 7: sources.case.*there is no file 'case.csv' \(relative to the study file\); did you mean 'cases.csv'"),
+        ("kind: tahub_cases", "kind: tahub", r"line 7: sources.case: there is no source 'tahub'; known are .*did you mean 'tahub_cases'"),
+        ("kind: tahub_cases,", "kind: tahub_cases, role: [x],", r"line 7: sources.case: the source 'tahub_cases' has no option 'role'; did you mean 'roles'"),
+        ("frequency: month", "frequency: week", "line 8: sources.jfk: frequency must be 'month' or 'day', not 'week'"),
+        ("source: crime, cat", "source: crimes, cat", "line 10: label.source 'crimes' is none of the sources: crime, case, jfk, hotel"),
+        ("source: crime, cat", "source: jfk, cat", "line 10: label.source 'jfk' gives series, not events"),
+        ("[historical_rate,", "[historical,", r"line 12: models: there is no model 'historical'; known are .*did you mean 'historical_rate'"),
+        ("calendar, static", "calender, static", r"line 11: features: there is no feature 'calender'; .*did you mean 'calendar'"),
+        ("[gpkg, csv]", "[gpkg, shp]", "line 14: outputs: there is no export 'shp'; known are csv, gpkg, npz"),
+        ("test_until: 2021-06-25", "test_until: 2021-07-25", "must lie within the days of the grid"),
+        ("train_until: 2021-04-30", "train_until: 2021-05-30", "must follow one another"),
+        ("grid: {", "grid: {time_zone: Mars, ", "line 4: grid.time_zone: there is no time zone 'Mars'"),
+        ("name: small", "name: small\nname: twice", "line 2: the key 'name' stands twice"),
+        ("name: small", "name: [", "is not readable YAML"),
+        ("name: small", "name: !!python/object/apply:os.system [ls]", "is not readable YAML"),
+    ],
+)  # fmt: skip
+def test_mistakes__are_named_with_their_line(folder: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(SettingsError, match=message):
+        load_study(write(folder, GOOD.replace(old, new)))
+
+
+def htgeo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "htgeo", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_run__writes_the_whole_output_folder(folder: Path) -> None:
+    write(folder, GOOD)
+    done = htgeo("run", "study.yaml", "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    out = folder / "out"
+    names = {
+        str(p.relative_to(out)) for p in out.rglob("*") if p.is_file() and "cube" not in p.parts[len(out.parts) :][:1]
+    }
+    assert {
+        "rows.json",
+        "scores.json",
+        "maps/risk.html",
+        "export/risk.gpkg",
+        "export/risk.csv",
+        "study.yaml",
+        "log.txt",
+    } <= names
+    rows = json.loads((out / "rows.json").read_text())
+    assert rows["crime"]["rows"] == rows["crime"]["kept"] + rows["crime"]["repaired"] + rows["crime"]["quarantined"]
+    scores = json.loads((out / "scores.json").read_text())
+    assert set(scores) == {"historical_rate", "ewma_rate", "lightgbm"}
+    assert set(scores["lightgbm"]["pr_auc"]) == {"value", "low", "high", "against"}
+    assert "out/maps/risk.html" in done.stdout
+    assert "Not for stops" in done.stdout
+    assert "made-up" not in "".join(
+        p.read_text("utf-8", errors="ignore") for p in out.rglob("*") if p.suffix in (".csv", ".json", ".txt", ".html")
+    )
+    load_study_again = (out / "study.yaml").read_text()
+    assert "edge: center" in load_study_again
+    assert "the run ended early" not in (out / "log.txt").read_text()
+    cube_vars = _variables(out / "cube")
+    assert {"crime", "crime_known", "target", "risk_lightgbm", "target_any_within_3"} <= cube_vars
+    assert not any(name.startswith("crime_lag") for name in cube_vars)  # features are computed where they are used
+
+
+def _variables(store: Path) -> set[str]:
+    import htgeo as ht
+
+    return set(map(str, ht.open_cube(store).data_vars))
+
+
+def test_cli__bad_study_ends_with_one_message_and_code_2(folder: Path) -> None:
+    write(folder, GOOD.replace("resolution: 7", "resolutoin: 7"))
+    done = htgeo("run", "study.yaml", cwd=folder)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("htgeo: study.yaml cannot be used:\n  line 4: unknown key 'grid.resolutoin'")
+
+
+def test_cli__failing_run_is_logged(folder: Path) -> None:
+    write(folder, GOOD.replace("[ROBBERY]", "[PIRACY]"))
+    done = htgeo("run", "study.yaml", "--out", "out", cwd=folder)
+    assert done.returncode == 2
+    assert "no event has the category PIRACY; the file has" in done.stderr
+    assert "the run ended early" in (folder / "out" / "log.txt").read_text()
+
+
+def test_cli__init_and_list(tmp_path: Path) -> None:
+    assert htgeo("init", "nyc", cwd=tmp_path).returncode == 0
+    again = htgeo("init", "nyc", cwd=tmp_path)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    missing = htgeo("run", "study.yaml", cwd=tmp_path)
+    assert "there is no file 'boroughs.geojson' (relative to the study file)" in missing.stderr
+    for what, name in {
+        "features": "ring_sum",
+        "models": "lightgbm",
+        "sources": "tahub_cases",
+        "scores": "pai_5",
+        "exports": "gpkg",
+        "labels": "any_within",
+    }.items():
+        assert name in htgeo("list", what, cwd=tmp_path).stdout
+    wrong = htgeo("list", "feature", cwd=tmp_path)
+    assert (wrong.returncode, "did you mean 'features'" in wrong.stderr) == (2, True)
+
+
+def test_cli__help_loads_nothing_heavy() -> None:
+    heavy = "numba lightgbm torch sklearn geopandas bokeh hvplot dask.array pandera icechunk pydantic"
+    code = f"import sys; from htgeo.cli.main import main; sys.argv = ['htgeo', '--help']\ntry: main()\nexcept SystemExit: pass\nprint([m for m in '{heavy}'.split() if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
