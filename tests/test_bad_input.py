@@ -47,7 +47,7 @@ def test_file__clear_message(tmp_path: Path, text: str, message: str) -> None:
         ("2021-01-02,40.65,-73.95", "latitude and longitude look swapped"),
         ("2021-01-02,-100.0,40.65", "outside the study area"),
         ("2021-01-02,inf,40.65", "latitude or longitude out of range"),
-        ("2021-01-02,-73.95,40.65,9", "malformed line: wrong number of fields"),
+        ("2021-01-02,-73.95,40.65,9", "malformed line: wrong number of fields, or an open quote"),
     ],
 )
 def test_row__quarantined_with_a_reason(tmp_path: Path, boroughs: ht.Region, row: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import htgeo as ht
-from htgeo.core.errors import CubeError, InputError
+from htgeo.core.errors import CubeError, InputError, PrecisionWarning
 from htgeo.grid.cells import points_to_cells
 
 
@@ -122,15 +122,22 @@ def test_no_event_in_the_days__is_refused(grid: ht.Grid) -> None:
         ht.grid_events({"e": events}, grid)
 
 
-def test_unknown_area_and_layer__are_refused(grid: ht.Grid) -> None:
+def test_unknown_area_and_name__are_refused(grid: ht.Grid) -> None:
     unknown = make_events(occurred=["2021-02-03"], area=["999"], precision=["precinct"])
     with pytest.raises(InputError, match="'precinct' has no area 999"):
         ht.grid_events({"e": unknown}, grid)
-    layer = make_events(occurred=["2021-02-03"], area=["3"], precision=["district"])
-    with pytest.raises(InputError, match="no region layer 'district'"):
-        ht.grid_events({"e": layer}, grid)
     with pytest.raises(InputError, match="cannot be called 'cell'"):
         ht.grid_events({"cell": unknown}, grid)
+
+
+def test_missing_layer__spreads_over_the_study_area_with_a_warning(grid: ht.Grid) -> None:
+    events = make_events(occurred=["2021-02-03"], area=["3"], precision=["district"])
+    with pytest.warns(
+        PrecisionWarning,
+        match=r"1 events are known to a district, but the grid has no such layer.*Add it with make_grid",
+    ):
+        cube = ht.grid_events({"e": events}, grid)
+    assert float(cube["e"].sum()) == pytest.approx(1)
 
 
 def test_regions__labels_and_shares_travel_with_the_cube(cube, grid: ht.Grid) -> None:

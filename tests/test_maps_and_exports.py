@@ -52,7 +52,9 @@ def test_page__values_come_back(page: Path, risk: xr.Dataset) -> None:
     import base64
 
     settings = settings_of(page)
-    values = np.frombuffer(base64.b64decode(settings["values"]), "<u2").reshape(30, -1) * settings["scale"]
+    values = (
+        np.frombuffer(base64.b64decode(settings["values"]), "<u2").reshape(30, -1) * settings["step"] + settings["low"]
+    )
     expected = risk["risk_ewma_rate"].sel(time=SPAN).values.T
     np.testing.assert_allclose(values, expected, atol=expected.max() / 60_000)
     assert settings["days"][0] == "2021-05-01"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,11 @@ def init(
     if out.exists():
         message = f"{str(out)!r} exists already; choose another file with --out"
         raise InputError(message)
-    out.write_text(TEMPLATES[template], "utf-8")
+    try:
+        out.write_text(TEMPLATES[template], "utf-8")
+    except OSError as error:
+        message = f"{str(out)!r} cannot be written: {error}"
+        raise InputError(message) from error
     console.print(
         f"wrote {out}: put your files beside it, edit it, then: htgeo run {out} --out study-output", soft_wrap=True
     )
@@ -104,8 +109,13 @@ def _name_files(out: Path) -> None:
     console.print(f"\n{INTENDED_USE}", soft_wrap=True)
 
 
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"htgeo: note: {message}\n")
+
+
 def main() -> None:
     """Run the command line; an error of the user's input ends with one message and exit code 2."""
+    warnings.showwarning = _note
     try:
         app()
     except HtgeoError as error:

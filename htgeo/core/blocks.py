@@ -93,14 +93,17 @@ def _times(block: np.ndarray, matrix: "csr_array") -> np.ndarray:
 
 
 def map_cube(
-    kernel: Callable[[dict[str, np.ndarray]], np.ndarray], variables: Mapping[str, xr.DataArray], like: xr.DataArray
+    kernel: Callable[[dict[str, np.ndarray], tuple[int, int]], np.ndarray],
+    variables: Mapping[str, xr.DataArray],
+    like: xr.DataArray,
 ) -> xr.DataArray:
     """Apply `kernel` to aligned blocks of several variables, giving one float32 ``(cell, time)`` variable.
 
     Parameters
     ----------
     kernel
-        Gets ``{name: array}`` where an array is ``(cell, time)``, ``(cell, 1)`` or ``(1, time)``.
+        Gets ``{name: array}``, where an array is ``(cell, time)``, ``(cell, 1)`` or ``(1, time)``, and the shape of
+        the block.
     variables
         Variables on ``(cell, time)``, ``(cell)`` or ``(time)``.
     like
@@ -112,32 +115,22 @@ def map_cube(
         Lazy where `like` is lazy.
     """
     names = list(variables)
-    shaped = [_two_axes(variables[name]) for name in names]
+    shaped = [two_axes(variables[name]) for name in names]
+
+    def run(block: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+        return kernel(dict(zip(names, arrays, strict=True)), (block.shape[0], block.shape[1]))
+
     if like.chunks is None:
-        return like.copy(data=kernel(dict(zip(names, (np.asarray(s) for s in shaped), strict=True))))
+        return like.copy(data=run(like.values, *map(np.asarray, shaped)))
     import dask.array as da
 
-    cells = whole_time(like).data.chunks
-    lazy = [da.asarray(s).rechunk((cells[0] if s.shape[0] > 1 else (1,), -1)) for s in shaped]
-    return like.copy(data=_blockwise(kernel, names, lazy, cells))
+    block = whole_time(like).data
+    lazy = [da.asarray(s).rechunk((block.chunks[0] if s.shape[0] > 1 else (1,), -1)) for s in shaped]
+    return like.copy(data=da.map_blocks(run, block, *lazy, dtype=np.float32, chunks=block.chunks, meta=_META))
 
 
-def _two_axes(variable: xr.DataArray) -> Any:
+def two_axes(variable: xr.DataArray) -> Any:
     """Return the data with axes (cell, time), an absent one having length 1."""
     if variable.dims == ("cell", "time"):
         return variable.data
     return variable.data[:, None] if variable.dims == ("cell",) else variable.data[None, :]
-
-
-def _blockwise(
-    kernel: Callable[[dict[str, np.ndarray]], np.ndarray],
-    names: list[str],
-    lazy: list["da.Array"],
-    cells: tuple[tuple[int, ...], ...],
-) -> "da.Array":
-    import dask.array as da
-
-    def run(*blocks: np.ndarray) -> np.ndarray:
-        return kernel(dict(zip(names, blocks, strict=True)))
-
-    return da.map_blocks(run, *lazy, dtype=np.float32, chunks=cells, meta=_META)

@@ -25,5 +25,9 @@ class LookAheadError(HtgeoError, ValueError):
     """A feature that uses what was not known on its day."""
 
 
+class PrecisionWarning(UserWarning):
+    """Events are placed more coarsely than their file knows."""
+
+
 class StoreError(HtgeoError, OSError):
     """A store that cannot be opened or written."""

@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 def near(name: str, known: list[str]) -> str:
     """Return "; did you mean …?" for the nearest known name, or nothing."""
-    close = get_close_matches(name.lower(), [k.lower() for k in known], n=1)
-    match = next((k for k in known if close and k.lower() == close[0]), None)
+    close = get_close_matches(str(name).lower(), [str(k).lower() for k in known], n=1)
+    match = next((k for k in known if close and str(k).lower() == close[0]), None)
     return f"; did you mean {match!r}?" if match else ""
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from htgeo.core.errors import CubeError
 from htgeo.cube.schema import check_cube, stamp
 from htgeo.sources.places import Places
 from htgeo.sources.region import KM_PER_DEGREE
@@ -37,6 +38,7 @@ def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
     True
     """
     check_cube(cube)
+    _check_free(cube, [name])
     table = series.table.sort_values("published", kind="stable")
     published = table["published"].to_numpy().astype("datetime64[D]")
     at = np.searchsorted(published, cube["time"].values.astype("datetime64[D]"), side="right") - 1
@@ -78,6 +80,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     from htgeo.grid.cells import points_to_cells
 
     check_cube(cube)
+    _check_free(cube, [f"{name}_count", f"{name}_distance"])
     lon, lat = places.table["lon"].to_numpy(float), places.table["lat"].to_numpy(float)
     cells = cube["cell"].values
     found = points_to_cells(lon, lat, int(cube.attrs["resolution"]))
@@ -99,6 +102,13 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
             for key, (values, units, text) in made.items()
         }
     )
+
+
+def _check_free(cube: xr.Dataset, names: list[str]) -> None:
+    for name in names:
+        if name in cube.variables:
+            message = f"the cube has a variable {name!r} already; choose another name, or drop it first: cube.drop_vars({name!r})"
+            raise CubeError(message)
 
 
 def _unit(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Events to counts by cell and day, on both clocks."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from htgeo.core.blocks import cell_blocks, from_blocks
-from htgeo.core.errors import InputError
+from htgeo.core.errors import InputError, PrecisionWarning
 from htgeo.cube.schema import cube_attrs, stamp
 from htgeo.grid import Grid
 from htgeo.grid.days import civil_days
@@ -29,7 +30,7 @@ def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
     """Count events by cell and day into a lazy cube.
 
     A point counts in its cell. An event known only to an area is spread over the cells of the area by land area, with
-    its weight kept. Each layer gives two variables: ``name`` by the day events occurred (for labels and maps) and
+    its weight kept; where the grid lacks the layer, over the whole study area, with a `PrecisionWarning`. Each layer gives two variables: ``name`` by the day events occurred (for labels and maps) and
     ``name_known`` by the day they became known (for features).
 
     Parameters
@@ -37,7 +38,7 @@ def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
     events
         ``{name: events}``; names become variables.
     grid
-        Cells and days; needs a region layer for every precision of the events.
+        Cells and days, with the region layers that events are known to.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
     Raises
     ------
     InputError
-        If a name cannot be a variable, an area or a layer is unknown, or no event falls into the days of the grid.
+        If a name cannot be a variable, an area is unknown, or no event falls into the days of the grid.
 
     Examples
     --------
@@ -99,7 +100,9 @@ def empty_cube(grid: Grid) -> xr.Dataset:
         ),
         "cell_area": ("cell", grid.cell_area, {"units": "km2", "long_name": "area of the cell"}),
     }
-    cube = xr.Dataset(coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge))
+    cube = xr.Dataset(
+        coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge, [r.layer for r in grid.layers])
+    )
     for region in grid.layers:
         shares = grid.shares(region.layer).tocoo()
         layer, pair = region.layer, f"{region.layer}_pair"
@@ -118,7 +121,7 @@ def empty_cube(grid: Grid) -> xr.Dataset:
 
 
 def _check_name(name: str, cube: xr.Dataset) -> None:
-    if not name.isidentifier() or name in cube:
+    if not name.isidentifier() or name in cube or name + KNOWN in cube:
         message = f"a layer cannot be called {name!r}: use letters, digits and _, and none of {', '.join(map(str, cube.variables))}"
         raise InputError(message)
 
@@ -145,6 +148,7 @@ def _lazy_counts(name: str, table: pd.DataFrame, clock: str, grid: Grid) -> tupl
         "outside_days": float(weight[~inside].sum()),
         "outside_cells": float(weight[points][~hit].sum()),
         "known_to_area": float(weight[area_rows].sum()),
+        "whole": int((weight[points] % 1 == 0).all()),
     }
     chunks = cell_blocks(len(grid.cells))
     starts = np.concatenate([[0], np.cumsum(chunks)])
@@ -187,11 +191,22 @@ def _area_counts(table: pd.DataFrame, day: np.ndarray, grid: Grid) -> tuple["csr
 
     if table.empty:
         return csr_array((len(grid.cells), 0)), csr_array((0, len(grid.days)))
+    table = table.assign(precision=_known_layers(table["precision"], grid))
     keys = pd.MultiIndex.from_frame(table[["precision", "area"]])
     codes, areas = pd.factorize(keys)
     spread = hstack([_spread(str(layer), str(area), grid) for layer, area in areas], format="csr")
     entries = (table["weight"].to_numpy(float), (codes, day))
     return csr_array(spread), csr_array(coo_array(entries, shape=(len(areas), len(grid.days))).tocsr())
+
+
+def _known_layers(precision: pd.Series, grid: Grid) -> pd.Series:
+    """Return the precision of area events, with layers that the grid lacks replaced by the whole study area."""
+    layers = [region.layer for region in grid.layers]
+    lacking = precision[~precision.isin([*layers, CITY])]
+    for layer, size in lacking.value_counts().items():
+        message = f"{size:,} events are known to a {layer}, but the grid has no such layer: they are spread over the whole study area. Add it with make_grid(…, layers=[read_region(path, name_column=…, layer={layer!r})]), or layers: in a study file"
+        warnings.warn(message, PrecisionWarning, stacklevel=4)
+    return precision.where(precision.isin(layers), CITY)
 
 
 def _spread(layer: str, area: str, grid: Grid) -> "csr_array":

@@ -70,6 +70,18 @@ def variables_of(cube: xr.Dataset, role: str) -> list[str]:
     return [str(name) for name in cube.data_vars if role_of(cube[name]) == role]
 
 
+def layer_names(cube: xr.Dataset) -> list[str]:
+    """Return the region layers of a cube, the study area first."""
+    return [name for name in cube.attrs.get("layers", []) if name in cube.coords]
+
+
+def area_names(cube: xr.Dataset, layer: str) -> list[str]:
+    """Return all areas of a region layer, also those without a cell in this cube."""
+    share = f"{layer}_share"
+    names = cube[share].attrs["names"] if share in cube else np.unique(cube[layer].values).tolist()
+    return [str(name) for name in names]
+
+
 def only_label(cube: xr.Dataset) -> xr.DataArray:
     """Return the one label of a cube, or say how to get one."""
     names = variables_of(cube, "label")
@@ -143,6 +155,8 @@ def _axis_faults(cube: xr.Dataset) -> list[str]:
         if (level != cube["cell"].attrs.get("level", -1)).any():
             faults.append("cell ids are not of the resolution in cell.attrs['level']")
     days = cube["time"].values.astype("datetime64[D]")
+    if (cube["time"].values != days).any():
+        faults.append("time has hours; a day is its midnight")
     if (np.diff(days) != np.timedelta64(1, "D")).any():
         faults.append("time is not one day after the other")
     return faults
@@ -167,7 +181,7 @@ def _variable_faults(cube: xr.Dataset) -> list[str]:
     return []
 
 
-def cube_attrs(resolution: int, time_zone: str, edge: str) -> dict[str, Any]:
+def cube_attrs(resolution: int, time_zone: str, edge: str, layers: list[str]) -> dict[str, Any]:
     """Return the attributes of a new cube."""
     from htgeo.core.version import VERSION
 
@@ -177,6 +191,7 @@ def cube_attrs(resolution: int, time_zone: str, edge: str) -> dict[str, Any]:
         "resolution": resolution,
         "time_zone": time_zone,
         "edge": edge,
+        "layers": layers,
         "htgeo_version": VERSION,
         "intended_use": INTENDED_USE,
     }

@@ -105,6 +105,9 @@ def _repository(path: Path, *, create: bool) -> "icechunk.Repository":
     os.environ.setdefault("ICECHUNK_LOG", "error")  # its warnings would land on stdout
     import icechunk
 
+    if path.is_file():
+        message = f"{str(path)!r} is a file, not the folder of a store"
+        raise StoreError(message)
     try:
         storage = icechunk.local_filesystem_storage(str(path))
         exists = path.exists() and icechunk.Repository.exists(storage)

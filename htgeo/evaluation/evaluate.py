@@ -15,6 +15,9 @@ from htgeo.evaluation.base import SCORES, Sample
 from htgeo.labels.within import coming_sum
 
 BLOCK_DAYS = 7
+"""Shortest bootstrap block: a week."""
+MIN_BLOCKS = 5
+"""With fewer blocks no interval is given."""
 
 
 def evaluate(
@@ -30,8 +33,9 @@ def evaluate(
 ) -> xr.Dataset:
     """Score every risk of a cube against what happened.
 
-    Intervals come from a bootstrap over blocks of seven days; all models and all scores share the same draws, so
-    differences to a baseline are paired.
+    Intervals come from a bootstrap over blocks of days: seven, or twice the horizon where that is longer, since labels
+    of neighbouring days overlap; none are given for fewer than five blocks. All models and all scores share the same
+    draws, so differences to a baseline are paired. With long horizons and short tests intervals stay too narrow.
 
     Parameters
     ----------
@@ -78,7 +82,8 @@ def evaluate(
     scorers = [SCORES[name]() for name in names]
     risks = _risks(cube, against)
     samples, facts = _samples(cube, list(risks.values()), start, stop)
-    weights = _draws(samples[0].forecast.shape[1], draws, seed)
+    block_days = max(BLOCK_DAYS, 2 * facts["horizon"])
+    weights = _draws(samples[0].forecast.shape[1], draws, seed, block_days)
     values = np.full((len(risks), len(names), len(weights)), np.nan)
     with progress("scoring"):
         for i, sample in enumerate(samples):
@@ -91,7 +96,7 @@ def evaluate(
         names,
         list(against),
         level,
-        {**facts, "draws": draws, "level": level, "block_days": BLOCK_DAYS},
+        {**facts, "draws": len(weights) - 1, "level": level, "block_days": block_days},
     )
 
 
@@ -131,6 +136,8 @@ def _samples(
     if not known.any():
         message = f"no cell-day between {start} and {stop} has a forecast and a label that is over (horizon {label.attrs['horizon']} days)"
         raise CubeError(message)
+    over = known.any(axis=0)  # days whose label is over; the others would only dilute the bootstrap
+    known, observed, events = known[:, over], observed[:, over], events[:, over]
     base = Sample(
         observed,
         np.where(known, observed, np.nan),
@@ -141,14 +148,15 @@ def _samples(
     samples = [
         replace(
             base,
-            forecast=np.where(known, loaded[name].values, np.nan),
+            forecast=np.where(known, loaded[name].values[:, over], np.nan),
             base_rate=float(cube[name].attrs.get("base_rate", observed[known].mean())),
         )
         for name in risks
     ]
     facts = {
         "label": str(label.name),
-        "days": f"{str(days.time.values[0])[:10]} to {str(days.time.values[-1])[:10]}",
+        "horizon": int(label.attrs["horizon"]),
+        "days": " to ".join(str(day)[:10] for day in days["time"].values[over][[0, -1]]),
         "cell_days": int(known.sum()),
         "events": float(base.events.sum()),
         "positives": float(observed[known].sum()),
@@ -157,13 +165,14 @@ def _samples(
     return samples, facts
 
 
-def _draws(days: int, draws: int, seed: int) -> np.ndarray:
-    """Return how often each day counts: all ones first, then one row a bootstrap draw of seven-day blocks."""
-    blocks = -(-days // BLOCK_DAYS)
+def _draws(days: int, draws: int, seed: int, block_days: int) -> np.ndarray:
+    """Return how often each day counts: all ones first, then one row a bootstrap draw of blocks of days."""
+    blocks = -(-days // block_days)
+    draws = draws if blocks >= MIN_BLOCKS else 0
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, blocks, size=(draws, blocks))
     counts = np.stack([np.bincount(row, minlength=blocks) for row in chosen]) if draws else np.zeros((0, blocks))
-    return np.concatenate([np.ones((1, days)), np.repeat(counts, BLOCK_DAYS, axis=1)[:, :days]]).astype(float)
+    return np.concatenate([np.ones((1, days)), np.repeat(counts, block_days, axis=1)[:, :days]]).astype(float)
 
 
 def _table(

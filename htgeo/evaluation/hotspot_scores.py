@@ -13,12 +13,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Flagged:
-    """By day: events in the flagged cells, all events, the most that as much area could hold, and the area share."""
+    """By day: events in the flagged cells, all events, and the most that as much area could hold."""
 
     captured: np.ndarray
     events: np.ndarray
     possible: np.ndarray
-    share: np.ndarray
 
 
 def flag(sample: Sample, share: float) -> Flagged:
@@ -36,7 +35,6 @@ def flag(sample: Sample, share: float) -> Flagged:
         captured=_captured(forecast, events[shuffled], area[shuffled], budget),
         events=events.sum(axis=0),
         possible=_captured(events[shuffled] / sample.area[shuffled, None], events[shuffled], area[shuffled], budget),
-        share=np.full(known.shape[1], share),
     )
 
 

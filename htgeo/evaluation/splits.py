@@ -15,6 +15,10 @@ def split_time(cube: xr.Dataset, date: str, *, gap: int | None = None) -> tuple[
     day into training days only at what was known then, which a forecaster knows too: a look-back needs no gap, and
     `add_features` has refused any feature that looks ahead.
 
+    Labels are made from all events by the day they occurred. Where reports come late, the labels of the last training
+    days hold events that were reported after `date`: a forecaster on that day had fewer of them. Give a longer gap where
+    that matters.
+
     Parameters
     ----------
     cube

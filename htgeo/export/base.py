@@ -13,7 +13,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import Registry, near
-from htgeo.cube.schema import check_cube, require
+from htgeo.cube.schema import check_cube, layer_names, require
 from htgeo.grid.cells import cell_hex
 
 EXPORTS: "Registry[type[Writer]]" = Registry("export")
@@ -34,6 +34,9 @@ class Writer(ABC):
     @abstractmethod
     def write(self, table: pd.DataFrame, cells: np.ndarray, cube: xr.Dataset, path: Path) -> None:
         """Write the table to `path`; `cells` holds the H3 id of each row."""
+
+    def describe(self, table: pd.DataFrame, cube: xr.Dataset, path: Path) -> None:  # noqa: B027  # most formats hold it inside
+        """Write what the format cannot hold (sentences, intended use) beside the finished file."""
 
 
 def export(
@@ -84,8 +87,10 @@ def export(
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        EXPORTS[suffix]().write(table, cells, cube, part)
+        writer = EXPORTS[suffix]()
+        writer.write(table, cells, cube, part)
         part.replace(path)
+        writer.describe(table, cube, path)
     except OSError as error:
         message = f"{str(path)!r} cannot be written: {error}"
         raise InputError(message) from error
@@ -108,7 +113,7 @@ def _table(cube: xr.Dataset, variables: list[str], time: str | slice | None) -> 
         )
         raise CubeError(message)
     cells, days = chosen.sizes["cell"], chosen["time"].values.astype("datetime64[D]")
-    labels = [str(n) for n in cube.coords if cube[n].dims == ("cell",) and cube[n].dtype.kind == "U"]
+    labels = layer_names(cube)
     columns = {
         "cell": np.tile(cell_hex(cube["cell"].values), len(days)),
         **{name: np.tile(cube[name].values.astype(object), len(days)) for name in labels},

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from htgeo.core.use import INTENDED_USE
 from htgeo.export.base import Writer
 
 
 class NpzFile(Writer):
-    """Array ``data`` (cell, time, channel) with ``cell`` (uint64), ``time`` (days) and ``channel`` (names); no pickles.
+    """Array ``data`` (cell, time, channel) with ``cell`` (uint64), ``time`` (days) ``channel`` (names) and ``intended_use``; no pickles.
 
     The source ``npz`` reads it back.
     """
@@ -26,4 +27,11 @@ class NpzFile(Writer):
         size = len(cells) // len(days)
         data = np.stack([table[name].to_numpy(np.float32).reshape(len(days), size).T for name in names], axis=-1)
         with path.open("wb") as file:
-            np.savez_compressed(file, data=data, cell=cells[:size], time=days, channel=np.array(names))
+            np.savez_compressed(
+                file,
+                data=data,
+                cell=cells[:size],
+                time=days,
+                channel=np.array(names),
+                intended_use=np.array(INTENDED_USE),
+            )

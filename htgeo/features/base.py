@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 from typing import ClassVar
 
 import xarray as xr
@@ -9,7 +10,7 @@ import xarray as xr
 from htgeo.core.errors import CubeError, InputError, LookAheadError
 from htgeo.core.registry import Registry
 from htgeo.cube.gridding import KNOWN
-from htgeo.cube.schema import check_cube, require, role_of, stamp, variables_of
+from htgeo.cube.schema import COORDS, check_cube, layer_names, require, role_of, stamp, variables_of
 
 FEATURES: "Registry[type[Feature]]" = Registry("feature")
 
@@ -61,8 +62,11 @@ def column(values: xr.DataArray, units: str, long_name: str, **attrs: object) ->
 
 def positive_days(days: Sequence[int], what: str) -> None:
     """Raise unless all days are whole numbers of at least 1: a feature uses earlier days only."""
+    if not len(days):
+        message = f"{what} must name at least one day"
+        raise InputError(message)
     for day in days:
-        if not isinstance(day, int) or day < 1:
+        if not isinstance(day, Integral) or day < 1:
             message = f"{what} must be whole days of at least 1, not {day!r}: day 0 and negative days were not known at the start of the day"
             raise LookAheadError(message)
 
@@ -130,4 +134,7 @@ def static_variable(cube: xr.Dataset, name: str) -> xr.DataArray:
     if variable.dims != ("cell",):
         message = f"{name!r} is on {variable.dims}; a static variable is on ('cell',) only"
         raise CubeError(message)
+    if name not in (*COORDS, *layer_names(cube)) and role_of(variable) != "place":
+        message = f"{name!r} may hold what was not known on a day (a sum over all days, say); static are lon, lat, cell_area, the region layers, and places joined with htgeo.add_places"
+        raise LookAheadError(message)
     return variable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from htgeo.features.base import Feature
 
 SPAN = 40
-"""Days tried beyond the look-back of the feature."""
+"""Days tried beyond twice the look-back of the feature: windows are full before and after the change."""
 AFTER = 15
 """Days at the end that are changed."""
 
@@ -25,16 +25,17 @@ def refuse_look_ahead(feature: "Feature", cube: xr.Dataset) -> None:
     from the same day, and counts by the day of occurrence never. The trial has 19 cells and takes milliseconds; the
     cube itself is not computed.
     """
-    days = feature.look_back + SPAN
+    days = 2 * feature.look_back + SPAN
     changed_from = days - AFTER
     before = feature.columns(_trial(cube, days, changed_from=None))
     after = feature.columns(_trial(cube, days, changed_from=changed_from))
     for name, values in before.items():
-        if "time" not in values.dims:
-            continue
-        past = slice(0, changed_from + 1)
-        same = np.array_equal(values.isel(time=past).values, after[name].isel(time=past).values, equal_nan=True)
-        if not same:
+        past = {"time": slice(0, changed_from + 1)} if "time" in values.dims else {}
+        one, two = values.isel(past).values, after[name].isel(past).values
+        if not np.isfinite(one).any():
+            message = f"the column {name!r} of {feature!r} has no value after {changed_from} days, but its look_back says {feature.look_back}; state the days of history it needs"
+            raise LookAheadError(message)
+        if not np.array_equal(one, two, equal_nan=True):
             message = (
                 f"the column {name!r} of {feature!r} looks ahead: its past values change when the future, or events not "
                 "yet known, change. Use counts on the known clock (…_known) of earlier days only"
@@ -49,7 +50,7 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     coords: dict[str, object] = {"cell": ("cell", cells, cube["cell"].attrs), "time": time}
     names = list(cube.variables)
     for name in names:
-        if name not in coords and cube[name].dims == ("cell",):
+        if name not in coords and cube[name].dims == ("cell",) and cube[name].chunks is None:
             coords[str(name)] = ("cell", np.resize(cube[name].values, len(cells)), cube[name].attrs)
     trial = xr.Dataset(coords=coords, attrs=cube.attrs)
     for number, name in enumerate(names):

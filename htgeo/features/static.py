@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
-from htgeo.cube.schema import variables_of
+from htgeo.cube.schema import area_names, layer_names, variables_of
 from htgeo.features.base import Feature, column, static_variable
 
 
@@ -18,7 +18,7 @@ class Static(Feature):
     Parameters
     ----------
     variables
-        Names; None takes the position, the land share, the borough layer and all places of the cube.
+        Names; None takes the position, the first region layer and all places of the cube.
 
     Examples
     --------
@@ -42,19 +42,17 @@ class Static(Feature):
         names = (
             self.variables
             if self.variables is not None
-            else ["lon", "lat", *_first_layer(cube), *variables_of(cube, "place")]
+            else ["lon", "lat", *layer_names(cube)[:1], *variables_of(cube, "place")]
         )
-        return {f"static_{name}": _static_column(static_variable(cube, name), name) for name in names}
+        return {f"static_{name}": _static_column(cube, name) for name in names}
 
 
-def _first_layer(cube: xr.Dataset) -> list[str]:
-    text = [str(n) for n in cube.coords if cube[n].dims == ("cell",) and cube[n].dtype.kind == "U"]
-    return text[:1]
-
-
-def _static_column(variable: xr.DataArray, name: str) -> xr.DataArray:
+def _static_column(cube: xr.Dataset, name: str) -> xr.DataArray:
+    variable = static_variable(cube, name)
     units, text = variable.attrs.get("units", "1"), variable.attrs.get("long_name", name)
     if variable.dtype.kind != "U":
         return column(variable, units, text)
-    names, codes = np.unique(variable.values, return_inverse=True)
-    return column(variable.copy(data=codes), "1", text, categories=names.tolist())
+    names = area_names(cube, name)  # all areas of the layer: a slice of the cube keeps the codes
+    code = {area: number for number, area in enumerate(names)}
+    codes = np.array([code.get(area, np.nan) for area in variable.values.tolist()])
+    return column(variable.copy(data=codes), "1", text, categories=names)

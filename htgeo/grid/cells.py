@@ -1,4 +1,4 @@
-"""H3 cells: the one module that calls an H3 library. Coordinates are always lon, lat in degrees."""
+"""H3 cells as arrays. Coordinates are always lon, lat in degrees."""
 
 import numpy as np
 

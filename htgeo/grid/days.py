@@ -1,7 +1,5 @@
 """Local civil days."""
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
 import numpy as np
 import pandas as pd
 
@@ -19,15 +17,6 @@ def day_range(start: str, end: str) -> np.ndarray:
         message = f"end {last} lies before start {first}"
         raise InputError(message)
     return np.arange(first, last + 1)
-
-
-def check_zone(time_zone: str) -> None:
-    """Raise unless `time_zone` is a name of the IANA data base."""
-    try:
-        ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = f"there is no time zone {time_zone!r}; use an IANA name such as 'America/New_York'"
-        raise InputError(message) from error
 
 
 def civil_days(times: pd.Series, time_zone: str) -> np.ndarray:

@@ -9,9 +9,10 @@ import numpy as np
 
 from htgeo.core.errors import InputError
 from htgeo.grid.cells import cell_areas, cell_centers, check_resolution, points_to_cells, polygon_cells
-from htgeo.grid.days import check_zone, day_range
+from htgeo.grid.days import day_range
 from htgeo.grid.lattice import Lattice, fit_lattice
 from htgeo.grid.shares import cell_shares
+from htgeo.sources.clean import check_zone
 from htgeo.sources.region import Region
 
 if TYPE_CHECKING:

@@ -64,9 +64,9 @@ def fit_lattice(cells: np.ndarray) -> Lattice | None:
     numbers = np.zeros((len(cells), 2))
     for _ in range(6):  # each round trusts more cells: the first basis is exact only near one cell
         numbers = np.rint((plane - origin) @ np.linalg.inv(basis).T)
-        if len(cells) < 4:  # noqa: PLR2004  # three unknowns an axis
-            break
         design = np.column_stack([np.ones(len(cells)), numbers])
+        if np.linalg.matrix_rank(design) < design.shape[1]:  # cells in a row: the neighbours' steps must do
+            break
         solution = np.linalg.lstsq(design, plane, rcond=None)[0]
         origin, basis = solution[0], solution[1:].T
     inverse = np.linalg.inv(basis)

@@ -15,11 +15,14 @@ LABELS: "Registry[type[Label]]" = Registry("label")
 class Label(ABC):
     """What is to be forecast; a subclass is a frozen dataclass with the fields `layer` and `days`.
 
+    `probability` says whether the label lies between 0 and 1, so that a risk can forecast it.
+
     The forecast for a day is made at its start: the label of day t covers the days t to t + days - 1.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    probability: ClassVar[bool]
     layer: str
     days: int
 
@@ -85,6 +88,7 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
         "layer": label.layer,
         "horizon": label.days,
         "label": label.name,
-        "soft": int(counts.attrs.get("known_to_area", 0) > 0),
+        "soft": int(counts.attrs.get("known_to_area", 0) > 0 or not counts.attrs.get("whole", 1)),
+        "probability": int(label.probability),
     }
     return cube.assign({name: stamp(values, name, "label", "1", sentence, **facts)})

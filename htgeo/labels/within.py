@@ -48,6 +48,7 @@ class AnyWithin(Label):
 
     name: ClassVar[str] = "any_within"
     summary: ClassVar[str] = "any event"
+    probability: ClassVar[bool] = True
     layer: str
     days: int = 1
 
@@ -76,6 +77,7 @@ class CountWithin(Label):
 
     name: ClassVar[str] = "count_within"
     summary: ClassVar[str] = "number of events"
+    probability: ClassVar[bool] = False
     layer: str
     days: int = 1
 

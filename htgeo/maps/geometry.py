@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError
+from htgeo.cube.schema import layer_names
 from htgeo.grid.cells import cell_polygons
 from htgeo.sources.region import Region
 
@@ -12,8 +13,8 @@ OUTLINE_TOLERANCE = 0.0005
 
 
 def place_layer(cube: xr.Dataset) -> str | None:
-    """Return the name of the first text coordinate on cells (borough …)."""
-    return next((str(n) for n in cube.coords if cube[n].dims == ("cell",) and cube[n].dtype.kind == "U"), None)
+    """Return the name of the first region layer (borough …)."""
+    return next(iter(layer_names(cube)), None)
 
 
 def outlines(cube: xr.Dataset, region: Region | None) -> list[np.ndarray]:

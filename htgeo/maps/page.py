@@ -13,14 +13,14 @@ import xarray as xr
 
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
-from htgeo.cube.schema import require
+from htgeo.cube.schema import require, role_of
 from htgeo.grid.cells import cell_hex, cell_polygons
 from htgeo.maps.geometry import days_of, outlines, place_layer
 from htgeo.maps.style import MISSING, class_breaks, class_colors, describe, percent
 from htgeo.sources.region import KM_PER_DEGREE, Region
 
 STEPS = 65_534
-"""Risk is sent as whole numbers from 0 to this many steps; one more means missing."""
+"""Values are sent as whole numbers from 0 to this many steps; one more means missing."""
 
 
 def write_map_page(
@@ -75,14 +75,17 @@ def write_map_page(
     data = days_of(require(cube, variable), time)
     values = data.values.T
     breaks = class_breaks(values)
-    scale = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
-    packed = np.where(np.isfinite(values), np.rint(values / (scale or 1.0) * STEPS), STEPS + 1).astype("<u2")
-    is_risk = data.attrs.get("role") == "risk"
+    known = np.isfinite(values)
+    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
+    step = (high - low) / STEPS or 1.0
+    packed = np.where(known, np.rint((np.where(known, values, low) - low) / step), STEPS + 1).astype("<u2")
+    is_risk = role_of(data) == "risk"
     settings = {
         "days": [str(day)[:10] for day in data["time"].values],
         "values": base64.b64encode(packed.tobytes()).decode(),
         "cells": data.sizes["cell"],
-        "scale": (scale or 1.0) / STEPS,
+        "low": low,
+        "step": step,
         "missing": STEPS + 1,
         "breaks": breaks.tolist(),
         "colors": class_colors(breaks),

@@ -3,6 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from htgeo.cube.schema import role_of
+
 COLORS = ("#ffffcc", "#ffeda0", "#fed976", "#feb24c", "#fd8d3c", "#f03b20", "#bd0026")
 """Seven sequential colours, safe for colour-blind readers (ColorBrewer YlOrRd), from low to high risk."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
@@ -17,7 +19,7 @@ def class_breaks(values: np.ndarray) -> np.ndarray:
         return np.array([])
     edges = np.quantile(known, QUANTILES)
     edges = np.array([float(f"{edge:.2g}") for edge in edges])
-    return np.unique(edges[(edges > known.min()) & (edges <= known.max())])
+    return np.unique(edges[(edges > known.min()) & (edges < known.max())])
 
 
 def class_colors(breaks: np.ndarray) -> list[str]:
@@ -33,7 +35,7 @@ def percent(value: float) -> str:
 def describe(variable: xr.DataArray, events: str | None = None) -> str:
     """Return what a map of the variable shows, in one sentence; `events` says in words which events."""
     attrs = variable.attrs
-    if attrs.get("role") != "risk":
+    if role_of(variable) != "risk":
         return str(attrs.get("long_name", variable.name))
     days = int(attrs["horizon"])
     window = "on the day" if days == 1 else f"within {days} days from the day on"

@@ -18,7 +18,7 @@ MODELS: "Registry[type[Model]]" = Registry("model")
 class Model(ABC):
     """A model in scikit-learn's words: ``fit(cube)`` returns self, learned names end in ``_``; cube in, lazy risk out.
 
-    A new model is one file with one subclass: set `name` and `summary`, implement `_fit` and `_risk`.
+    A new model is one file with one dataclass, whose fields are its options: set `name` and `summary`, implement `_fit` and `_risk`.
 
     Attributes
     ----------
@@ -57,6 +57,9 @@ class Model(ABC):
         """
         check_cube(cube)
         label = only_label(cube)
+        if not label.attrs["probability"]:
+            message = f"the label {label.name!r} is a count; the risk of {self.name} is a probability: use htgeo.AnyWithin({label.attrs['layer']!r}, days={label.attrs['horizon']})"
+            raise CubeError(message)
         mean = float(label.mean())
         if not mean > 0:
             message = f"the label {label.name!r} has no event in the training days; choose earlier days, a longer horizon or more categories"

@@ -1,6 +1,6 @@
 """LightGBM with settings that are safe for rare positives."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,8 +9,7 @@ import xarray as xr
 from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import progress
-from htgeo.cube.schema import require
-from htgeo.models.base import Model
+from htgeo.models.base import Model, known_layer
 from htgeo.tensors.matrix import Matrix, feature_rows, require_features, to_matrix
 
 SAFE: dict[str, Any] = {
@@ -32,6 +31,7 @@ SAFE: dict[str, Any] = {
 ROWS_AT_ONCE = 100_000
 
 
+@dataclass(eq=False, kw_only=True)
 class LightGBM(Model):
     """Boosted trees on all features: every positive, a weighted sample of negatives, early stopping on a later block.
 
@@ -57,6 +57,8 @@ class LightGBM(Model):
         Number of trees.
     features_ : tuple of str
         Features used, in order.
+    categories_ : dict
+        Names of the categories of each categorical feature.
 
     Examples
     --------
@@ -72,31 +74,18 @@ class LightGBM(Model):
     name: ClassVar[str] = "lightgbm"
     summary: ClassVar[str] = "boosted trees (LightGBM), weighted sample of negatives, early stopping on a later block"
 
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        negatives_per_positive: float = 30.0,
-        validation_days: int = 60,
-        max_trees: int = 1000,
-        patience: int = 50,
-        params: Mapping[str, Any] | None = None,
-    ) -> None:
-        for what, value in {
-            "negatives_per_positive": negatives_per_positive,
-            "validation_days": validation_days,
-            "max_trees": max_trees,
-            "patience": patience,
-        }.items():
-            if not value > 0:
-                message = f"{what} must be above 0, not {value!r}"
+    seed: int = 0
+    negatives_per_positive: float = 30.0
+    validation_days: int = 60
+    max_trees: int = 1000
+    patience: int = 50
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what in ("negatives_per_positive", "validation_days", "max_trees", "patience"):
+            if not getattr(self, what) > 0:
+                message = f"{what} must be above 0, not {getattr(self, what)!r}"
                 raise InputError(message)
-        self.seed = seed
-        self.negatives_per_positive = negatives_per_positive
-        self.validation_days = validation_days
-        self.max_trees = max_trees
-        self.patience = patience
-        self.params = dict(params or {})
 
     def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
         if self.label_["soft"]:
@@ -114,6 +103,7 @@ class LightGBM(Model):
                 message = f"no event falls into the {what} days; the cube has {cube.sizes['time']} training days, of which the last {self.validation_days} validate: change validation_days"
                 raise CubeError(message)
         self.features_ = samples.names
+        self.categories_ = {name: list(cube[name].attrs["categories"]) for name in samples.categorical}
         with progress("fitting LightGBM"):
             self.trees_ = self._train(samples, before, after).best_iteration
             self.booster_ = self._train(samples, np.ones(len(samples.y), bool), None)
@@ -142,15 +132,14 @@ class LightGBM(Model):
         )
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
-        features = require_features(cube, self.features_)
-        like = require(cube, f"{self.label_['layer']}_known", "layer")
+        features = require_features(cube, self.features_, self.categories_)
+        like = known_layer(cube, self.label_["layer"])
         return map_cube(self._block_risk, features, like)
 
-    def _block_risk(self, values: dict[str, np.ndarray]) -> np.ndarray:
+    def _block_risk(self, values: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
         """Return the risk of one block, a slab of cells at a time."""
-        cells = max(array.shape[0] for array in values.values())
-        days = max(array.shape[1] for array in values.values())
-        risk = np.empty((cells, days), np.float32)
+        cells, days = shape
+        risk = np.empty(shape, np.float32)
         slab = max(1, ROWS_AT_ONCE // days)
         for start in range(0, cells, slab):
             cell, time = (axis.ravel() for axis in np.mgrid[start : min(start + slab, cells), 0:days])

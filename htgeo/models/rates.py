@@ -1,5 +1,6 @@
 """Baselines: the past rate of each cell, all days alike or with fading memory."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -32,6 +33,7 @@ def _risk_block(counts: np.ndarray, half_life: float, mean: float, to_probabilit
     return to_probability(log_rate(counts, half_life, mean))
 
 
+@dataclass(eq=False)
 class HistoricalRate(Model):
     """The rate of all past days of the cell, updated each day, as a probability.
 
@@ -48,7 +50,6 @@ class HistoricalRate(Model):
 
     name: ClassVar[str] = "historical_rate"
     summary: ClassVar[str] = "rate of all past days of the cell"
-    half_lives: ClassVar[tuple[float, ...]] = (np.inf,)
 
     def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
         counts = known_layer(cube, self.label_["layer"])
@@ -57,12 +58,16 @@ class HistoricalRate(Model):
         y = label.isel(time=last).values
         known = ~np.isnan(y)
         best = np.inf
-        for half_life in self.half_lives:
+        for half_life in self._half_lives():
             score = map_blocks(log_rate, counts, half_life=half_life, mean=self.mean_).isel(time=last).values[known]
             fitted = fit_logistic_map(score, y[known])
             loss = log_loss(fitted(score), y[known])
             if loss < best:
                 best, self.half_life_, self.to_probability_ = loss, half_life, fitted
+
+    def _half_lives(self) -> tuple[float, ...]:
+        """Half-lives to choose from; inf means that no day fades."""
+        return (np.inf,)
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
         counts = known_layer(cube, self.label_["layer"])
@@ -71,6 +76,7 @@ class HistoricalRate(Model):
         )
 
 
+@dataclass(eq=False)
 class EwmaRate(HistoricalRate):
     """The exponentially weighted rate of the cell: older days fade by half every `half_life` days.
 
@@ -96,13 +102,12 @@ class EwmaRate(HistoricalRate):
     summary: ClassVar[str] = "exponentially weighted rate of the cell, half-life tuned"
     candidates: ClassVar[tuple[float, ...]] = (15, 30, 60, 120, 240, 480)
 
-    def __init__(self, half_life: float | None = None) -> None:
-        if half_life is not None and not half_life > 0:
-            message = f"half_life must be above 0 days, not {half_life!r}"
-            raise InputError(message)
-        self.half_life = half_life
+    half_life: float | None = None
 
-    @property
-    def half_lives(self) -> tuple[float, ...]:  # type: ignore[override]  # chosen by the user here
-        """Half-lives to choose from."""
+    def __post_init__(self) -> None:
+        if self.half_life is not None and not self.half_life > 0:
+            message = f"half_life must be above 0 days, not {self.half_life!r}"
+            raise InputError(message)
+
+    def _half_lives(self) -> tuple[float, ...]:
         return self.candidates if self.half_life is None else (self.half_life,)

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 from htgeo.core.errors import InputError
-from htgeo.core.registry import Registry, near
+from htgeo.core.options import build
+from htgeo.core.registry import Registry
 from htgeo.sources.events import Events
 from htgeo.sources.region import Region
 
@@ -59,22 +59,12 @@ def read_source(
     UnknownNameError
         If there is no such kind.
     """
-    source = SOURCES[kind]
-    known = [f.name for f in fields(source)]  # type: ignore[arg-type]  # every source is a dataclass
-    for option in options:
-        if option not in known:
-            message = f"the source {kind!r} has no option {option!r}{near(option, known)}; its options are {', '.join(known) or 'none'}"
-            raise InputError(message)
-    try:
-        reader = source(**options)
-    except TypeError as error:
-        message = f"the source {kind!r} cannot be set up: {str(error).replace('__init__()', kind)}; its options are {', '.join(known)}"
-        raise InputError(message) from error
+    reader = build("source", SOURCES[kind], options)
     paths = [Path(p) for p in ([path] if isinstance(path, str | Path) else path)]
     if not paths:
         message = f"the source {kind!r} needs at least one file"
         raise InputError(message)
-    return reader.read(paths, list(areas))
+    return reader.read(paths, [areas] if isinstance(areas, Region) else list(areas))
 
 
 def read_events(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,22 @@ from htgeo.sources.region import Region
 
 NULLS = ("", "(null)", "null", "none", "n/a", "na", "nan", "#n/a")
 """Texts that mean a missing value, compared without case and spaces."""
+OFFSET = r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""A time of day followed by its offset from UTC."""
 EARLIEST = "1900-01-01"
 MAX_LON, MAX_LAT = 180, 90
+MALFORMED = "malformed line: wrong number of fields, or an open quote"
 MARGIN_KM = 0.5
 """A point this near to the study area still counts as inside (shorelines, street geocoders)."""
+
+
+def check_zone(time_zone: str) -> None:
+    """Raise unless `time_zone` is a name of the IANA data base."""
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"there is no time zone {time_zone!r}; use an IANA name such as 'America/New_York'"
+        raise InputError(message) from error
 
 
 class Rows:
@@ -32,7 +45,7 @@ class Rows:
     file_of
         Index into `files` for each row; None when there is one file.
     malformed
-        Lines that could not be split into fields; they count as quarantined rows.
+        (file, row number) of lines that could not be split into fields; they count as quarantined rows.
     """
 
     def __init__(
@@ -41,7 +54,7 @@ class Rows:
         source: str,
         files: Sequence[str | Path],
         file_of: np.ndarray | None = None,
-        malformed: int = 0,
+        malformed: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.row = table.index.to_numpy()
         self.table = table.reset_index(drop=True)
@@ -106,11 +119,16 @@ class Rows:
         text = self.text(columns[0])
         for column in columns[1:]:
             text = text + " " + self.text(column).fillna("00:00:00")
-        if "%z" in time_format or (
-            time_format == "ISO8601" and text.str.contains(r"\dT?\d.*(?:Z|[+-]\d\d:?\d\d)$", regex=True, na=False).any()
-        ):
-            return pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
-        return pd.to_datetime(text, format=time_format, errors="coerce")
+        offset = text.str.contains(OFFSET, regex=True, na=False)
+        if "%z" in time_format or (time_format == "ISO8601" and offset.any()):
+            if not offset[text.notna()].all():
+                self.notes.append(f"some times in {columns[0]!r} have an offset from UTC, those without are not used")
+            return pd.to_datetime(text.where(offset), format=time_format, errors="coerce", utc=True)
+        try:
+            return pd.to_datetime(text, format=time_format, errors="coerce")
+        except ValueError as error:
+            message = f"the time format {time_format!r} cannot be used: {error}; e.g. '%m/%d/%Y %I:%M:%S %p'"
+            raise InputError(message) from error
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
         """Quarantine rows without a usable time, repair impossible delays, and return the mended known times."""
@@ -130,10 +148,16 @@ class Rows:
             raise InputError(message)
         edge = pd.Timestamp(EARLIEST, tz=occurred.dt.tz)
         self.quarantine((occurred < edge).to_numpy(), f"date before {EARLIEST}")
-        self.repair(known.isna().to_numpy() & self.usable, "no known date: taken as occurred")
+        if (occurred.dt.tz is None) != (known.dt.tz is None):
+            message = f"in {self.files[0]} only one of occurred and known has an offset from UTC; give time_zone for times without"
+            raise InputError(message)
+        if known.isna().all() and occurred.notna().any():
+            message = f"no date in {self.files[0]} on which an event became known can be read; check its column and format (known_format)"
+            raise InputError(message)
+        self.quarantine(known.isna().to_numpy(), "no readable known date")
         early = (known.dt.normalize() < occurred.dt.normalize()).to_numpy()
         self.repair(early & self.usable, "known before it occurred: taken as occurred")
-        return known.mask(known.isna() | early, occurred)
+        return known.mask(early, occurred)
 
     def drop_doubles(self, keys: pd.Series, what: str) -> None:
         """Quarantine every usable row whose key stood on an earlier usable row."""
@@ -207,21 +231,31 @@ class Rows:
     def report(self, precision: pd.Series | None = None) -> RowReport:
         """Return the numbers so far."""
         usable = self.usable
+        if len(usable) and not usable.any():
+            first = pd.Series(self.reason).value_counts()
+            message = f"no row of {', '.join(self.files)} can be used: " + ", ".join(
+                f"{n:,} x {r}" for r, n in first.items()
+            )
+            raise InputError(message)
         mended = np.logical_or.reduce([np.zeros(len(usable), bool), *self.repairs.values()]) & usable
         reasons = pd.Series(self.reason[~usable]).value_counts().to_dict()
         if self.malformed:
-            reasons["malformed line: wrong number of fields"] = self.malformed
+            reasons[MALFORMED] = len(self.malformed)
         aside = self.table[~usable].copy()
         aside.insert(0, "reason", self.reason[~usable])
         aside.insert(0, "row", self.row[~usable])
         aside.insert(0, "file", [self.files[i] for i in self.file_of[~usable]])
+        lines = pd.DataFrame(
+            [(self.files[file], row, MALFORMED) for file, row in self.malformed], columns=["file", "row", "reason"]
+        )
+        aside = pd.concat([aside, lines], ignore_index=True) if self.malformed else aside
         return RowReport(
             source=self.source,
             files=self.files,
-            rows=len(usable) + self.malformed,
+            rows=len(usable) + len(self.malformed),
             kept=int((usable & ~mended).sum()),
             repaired=int(mended.sum()),
-            quarantined=int((~usable).sum()) + self.malformed,
+            quarantined=int((~usable).sum()) + len(self.malformed),
             repairs={what: int((mask & usable).sum()) for what, mask in self.repairs.items() if (mask & usable).any()},
             reasons={str(k): int(v) for k, v in reasons.items()},
             precision={} if precision is None else {str(k): int(v) for k, v in precision.value_counts().items()},

@@ -3,13 +3,15 @@
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from htgeo.core.errors import InputError
@@ -17,12 +19,17 @@ from htgeo.core.registry import near
 
 MAX_BYTES = 16 * 2**30
 """Most bytes a compressed file may unpack to (against decompression bombs)."""
+PERSON = re.compile(r"^(susp|vic|perp)_|^(victim|trafficker|suspect|offender)\b|^age_group$", re.IGNORECASE)
+"""Columns about victims and suspects: they never reach memory beyond the reader."""
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
 
 
 def existing(path: str | Path) -> Path:
     """Return `path`, or say which files stand beside it."""
     path = Path(path)
+    if path.is_dir():
+        message = f"{str(path)!r} is a folder, not a file"
+        raise InputError(message)
     if not path.exists():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         message = f"there is no file {str(path)!r}{near(path.name, beside)}"
@@ -37,8 +44,7 @@ def read_rows(
     names: Sequence[str] | None = None,
     encoding: str = "utf-8",
     delimiter: str = ",",
-    optional: Sequence[str] = (),
-) -> tuple[pd.DataFrame, int]:
+) -> tuple[pd.DataFrame, list[int]]:
     """Read some columns of a table file; the other columns never reach memory as a table.
 
     Parameters
@@ -52,15 +58,13 @@ def read_rows(
         Column names of a CSV without a header line.
     encoding, delimiter
         Of a CSV.
-    optional
-        Columns read where the file has them.
 
     Returns
     -------
     table : DataFrame
         Text columns for CSV, the file's own types otherwise; the index is the row number, from 1.
-    malformed : int
-        Lines of a CSV that have too many or too few fields.
+    malformed : list of int
+        Row numbers of a CSV with too many or too few fields.
 
     Raises
     ------
@@ -69,14 +73,18 @@ def read_rows(
     """
     path = existing(path)
     suffix = path.suffix.lower()
+    malformed: list[int] = []
     try:
         if suffix == ".parquet":
-            table, malformed = _read_parquet(path, columns, optional), 0
+            table = _read_parquet(path, columns)
         elif suffix in VECTOR_SUFFIXES or (suffix == ".zip" and _is_shapefile(path)):
-            table, malformed = _read_vector(path, columns, optional), 0
+            table = _read_vector(path, columns)
         else:
-            table, malformed = _read_csv(path, columns, names, encoding, delimiter, optional)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            table, malformed = _read_csv(path, columns, names, encoding, delimiter)
+    except PermissionError as error:
+        message = f"{str(path)!r} may not be read: {error}"
+        raise InputError(message) from error
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         message = f"{path.name} is damaged or cut short ({error}); fetch the file again"
         raise InputError(message) from error
     if table.empty and not malformed:
@@ -88,6 +96,9 @@ def read_rows(
 def require_columns(wanted: Sequence[str], present: Sequence[str], file: str) -> None:
     """Raise unless every wanted column is present, naming the columns of the file."""
     for name in wanted:
+        if PERSON.search(str(name)):
+            message = f"the column {name!r} of {file} describes persons; htgeo never reads such columns"
+            raise InputError(message)
         if name not in present:
             message = f"{file} has no column {name!r}{near(name, list(present))}; it has {', '.join(present)}"
             raise InputError(message)
@@ -104,65 +115,90 @@ def formula_safe(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_csv(
-    path: Path,
-    columns: Sequence[str],
-    names: Sequence[str] | None,
-    encoding: str,
-    delimiter: str,
-    optional: Sequence[str],
-) -> tuple[pd.DataFrame, int]:
+    path: Path, columns: Sequence[str], names: Sequence[str] | None, encoding: str, delimiter: str
+) -> tuple[pd.DataFrame, list[int]]:
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
-    header = list(names) if names is not None else _header(path, encoding, delimiter)
+    header = list(names) if names is not None else column_names(path, encoding=encoding, delimiter=delimiter)
     require_columns(columns, header, path.name)
-    wanted = [*columns, *(c for c in optional if c in header and c not in columns)]
-    malformed = 0
+    first = 0 if names is not None else 1
+    uneven: list[int] = []
 
-    def skip(_: object) -> str:
-        nonlocal malformed
-        malformed += 1
+    def skip(row: Any) -> str:
+        uneven.append(row.number)
         return "skip"
 
     with _unpacked(path) as stream:
+        lines = _Lines(stream, path.name)
         try:
             table = pacsv.read_csv(
-                stream,
-                pacsv.ReadOptions(
-                    column_names=header, skip_rows=0 if names is not None else 1, encoding=encoding, use_threads=False
-                ),
-                pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
-                pacsv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
+                lines,
+                pacsv.ReadOptions(column_names=header, skip_rows=first, encoding=encoding, use_threads=False),
+                pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+                pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
             )
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
             if "Empty CSV" in str(error):
-                return pd.DataFrame(columns=wanted), 0
-            hint = (
-                f"it is not {encoding}: give its encoding, e.g. encoding='latin-1'"
-                if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError)
-                else str(error)
-            )
-            message = f"{path.name} cannot be read as CSV: {hint}"
-            raise InputError(message) from error
-    frame = table.to_pandas()
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return frame, malformed
+                return pd.DataFrame(columns=list(columns)), []
+            raise InputError(_csv_fault(path, encoding, error)) from error
+    frame: pd.DataFrame = table.to_pandas()
+    given = np.setdiff1d(np.arange(1, lines.count + 1), lines.unbalanced)  # line numbers that reached the parser
+    good = np.delete(given, [*range(first), *(number - 1 for number in uneven)])[: len(frame)] - first
+    frame.index = pd.Index(good)
+    return frame, sorted(int(n) - first for n in [*lines.unbalanced, *given[[u - 1 for u in uneven]]])
 
 
-def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
-    """Return the column names of the first line."""
+class _Lines(io.RawIOBase):
+    """A stream of the lines of a CSV whose quotes are balanced, up to MAX_BYTES.
+
+    An open quote would swallow the lines after it, columns about persons included: such a line, and one of a value
+    with a line break, is left out and noted.
+    """
+
+    def __init__(self, stream: Any, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._rest, self._given = b"", 0
+        self.count, self.unbalanced = 0, list[int]()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            line = self._stream.readline()
+            if not line:
+                return 0
+            self.count += 1
+            self._given += len(line)
+            if self._given > MAX_BYTES:
+                message = f"{self._name} unpacks to more than {MAX_BYTES / 2**30:.0f} GiB"
+                raise InputError(message)
+            if line.count(b'"') % 2:
+                self.unbalanced.append(self.count)
+            else:
+                self._rest = line
+        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
+    wrong = isinstance(error, UnicodeDecodeError | LookupError) or "UTF8" in str(error)
+    hint = f"it is not {encoding}; give its encoding, e.g. encoding='latin-1'" if wrong else str(error)
+    return f"{path.name} cannot be read as CSV: {hint}"
+
+
+def column_names(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[str]:
+    """Return the column names in the first line of a CSV."""
     with _unpacked(path) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
         try:
+            text = io.TextIOWrapper(stream, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
             header = next(csv.reader(text, delimiter=delimiter), [])
-        except UnicodeDecodeError as error:
-            message = f"{path.name} is not {encoding}: give its encoding, e.g. encoding='latin-1'"
-            raise InputError(message) from error
-        except csv.Error as error:
-            message = f"{path.name} cannot be read as CSV: {error}"
-            raise InputError(message) from error
+        except (UnicodeDecodeError, LookupError, csv.Error) as error:
+            raise InputError(_csv_fault(path, encoding, error)) from error
     if not header:
-        message = f"{path.name} is empty"
+        message = f"{path.name} is empty, or begins with an empty line"
         raise InputError(message)
     doubles = sorted({name for name in header if header.count(name) > 1})
     if doubles:
@@ -173,11 +209,11 @@ def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Any]:
-    """Open a file for reading, through gzip or the one CSV of a zip, up to MAX_BYTES."""
+    """Open a file for reading, through gzip or the one CSV of a zip."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
         with gzip.open(path) as stream:
-            yield _Capped(stream, path.name)
+            yield stream
     elif suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             inside = [
@@ -187,40 +223,20 @@ def _unpacked(path: Path) -> Iterator[Any]:
                 message = f"{path.name} must hold one CSV file, it holds {len(inside)}: {', '.join(inside) or 'none'}"
                 raise InputError(message)
             with archive.open(inside[0]) as stream:
-                yield _Capped(stream, path.name)
+                yield stream
     else:
         with path.open("rb") as stream:
             yield stream
 
 
-class _Capped(io.RawIOBase):
-    """A stream that refuses to give more than MAX_BYTES."""
-
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, name: str) -> None:
-        self._stream, self._name, self._given = stream, name, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        self._given += len(data)
-        if self._given > MAX_BYTES:
-            message = f"{self._name} unpacks to more than {MAX_BYTES / 2**30:.0f} GiB"
-            raise InputError(message)
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _read_parquet(path: Path, columns: Sequence[str], optional: Sequence[str]) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
         require_columns(columns, file.schema_arrow.names, path.name)
-        wanted = [*columns, *(c for c in optional if c in file.schema_arrow.names and c not in columns)]
-        frame: pd.DataFrame = file.read(columns=wanted).to_pandas()
+        frame: pd.DataFrame = file.read(columns=list(columns)).to_pandas()
     except pa.ArrowInvalid as error:
         message = f"{path.name} is not a Parquet file, or damaged: {error}"
         raise InputError(message) from error
@@ -233,7 +249,7 @@ def _is_shapefile(path: Path) -> bool:
         return any(name.lower().endswith(".shp") for name in archive.namelist())
 
 
-def _read_vector(path: Path, columns: Sequence[str], optional: Sequence[str]) -> pd.DataFrame:
+def _read_vector(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     frame = read_vector_file(path)
     points = frame.geometry
     if not (points.geom_type.isin(["Point"]) | points.isna()).all():
@@ -241,7 +257,7 @@ def _read_vector(path: Path, columns: Sequence[str], optional: Sequence[str]) ->
         raise InputError(message)
     table = pd.DataFrame(frame.drop(columns=frame.geometry.name)).assign(lon=points.x, lat=points.y)
     require_columns(columns, list(table.columns), path.name)
-    table = table[[*columns, *(c for c in optional if c in table.columns and c not in columns)]]
+    table = table[list(columns)]
     table.index = pd.RangeIndex(1, len(table) + 1)
     return table
 
@@ -250,10 +266,11 @@ def read_vector_file(path: Path, layer: str | None = None) -> Any:
     """Read a vector file as a GeoDataFrame in EPSG:4326."""
     import geopandas as gpd
     import pyogrio.errors
+    from shapely.errors import GEOSException
 
     try:
         frame = gpd.read_file(path, layer=layer) if layer else gpd.read_file(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, GEOSException) as error:
         message = f"{path.name} cannot be read as a vector file: {error}"
         raise InputError(message) from error
     if not isinstance(frame, gpd.GeoDataFrame):
@@ -262,4 +279,10 @@ def read_vector_file(path: Path, layer: str | None = None) -> Any:
     if frame.crs is None:
         message = f"{path.name} does not say its coordinate system; set it with geopandas (set_crs) and save again"
         raise InputError(message)
-    return frame.to_crs(4326)
+    frame = frame.to_crs(4326)
+    if not np.all(np.abs(np.nan_to_num(frame.total_bounds)) <= (180, 90, 180, 90)):
+        message = (
+            f"{path.name} has coordinates beyond 180 and 90 degrees: its coordinate system is not the one it names"
+        )
+        raise InputError(message)
+    return frame

@@ -1,7 +1,9 @@
 """Dense count arrays with named axes."""
 
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,9 @@ class Npz(Source):
             if axis not in AXES:
                 message = f"axes has no value {axis!r}{near(axis, list(AXES))}; allowed are {', '.join(AXES)}"
                 raise InputError(message)
+        if len(set(self.axes)) < len(self.axes):
+            message = f"axes names an axis twice: {', '.join(self.axes)}"
+            raise InputError(message)
         squares = {"row", "col", "day"} <= set(self.axes)
         if not squares and set(self.axes) != {"cell", "time", "channel"}:
             message = (
@@ -62,6 +67,9 @@ class Npz(Source):
         if squares and self.first_day is None:
             message = "the axis 'day' needs first_day, e.g. first_day: '2016-01-01'"
             raise InputError(message)
+        if self.first_day is not None and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(self.first_day)):
+            message = f"first_day must be a day like 2016-01-01, not {self.first_day!r}"
+            raise InputError(message)
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the non-zero counts as events with a weight."""
@@ -69,8 +77,8 @@ class Npz(Source):
         table = pd.concat([table for table, _ in parts], ignore_index=True)
         rows = Rows(table, self.name, paths, np.repeat(np.arange(len(parts)), [len(t) for t, _ in parts]))
         rows.notes += [note for _, note in parts]
-        negative = table["weight"].to_numpy() < 0
-        rows.quarantine(negative, "negative count")
+        weight = table["weight"].to_numpy()
+        rows.quarantine(~(np.isfinite(weight) & (weight >= 0)), "count missing, negative or infinite")
         return rows.events(**{name: table[name] for name in table.columns})
 
     def _events(self, path: Path, areas: Sequence[Region]) -> tuple[pd.DataFrame, str]:
@@ -173,7 +181,7 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
             raise
         message = f"{path.name} holds an array of Python objects, which htgeo never loads (it could run code); save numbers only"
         raise InputError(message) from error
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
         message = f"{path.name} is not an NPZ file, or damaged: {error}"
         raise InputError(message) from error
 

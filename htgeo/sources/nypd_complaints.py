@@ -17,6 +17,8 @@ from htgeo.sources.table import check_area_names, read_files
 
 COLUMNS = ("CMPLNT_NUM", "CMPLNT_FR_DT", "CMPLNT_FR_TM", "RPT_DT", "ADDR_PCT_CD", "OFNS_DESC", "Latitude", "Longitude")
 """The columns read. SUSP_ and VIC_ columns are never read."""
+MIDNIGHT = r"T00:00:00(\.0+)?$"
+CLOCK = r"([01]?\d|2[0-3]):[0-5]\d:[0-5]\d"
 MONTH_FIRST = r"^\d{1,2}/\d{1,2}/\d{4}$"
 
 
@@ -43,12 +45,12 @@ class NypdComplaints(Source):
         rows = read_files(self.name, paths, COLUMNS)
         occurred, known = _day_and_time(rows), _day(rows.text("RPT_DT"))
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
-        rows.drop_doubles(rows.code("CMPLNT_NUM"), "complaint number seen before")
         category = rows.text("OFNS_DESC")
         if self.categories is not None:
             rows.quarantine(~category.isin(self.categories).to_numpy(), "offence not asked for")
         precinct = check_area_names(rows, rows.code("ADDR_PCT_CD"), "precinct", areas)
         lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas, precinct)
+        rows.drop_doubles(rows.code("CMPLNT_NUM"), "complaint number seen before")
         masked = one_point_per_area(lon, lat, precinct, category.where(rows.usable)) & rows.usable
         rows.repair(masked, "station-house point: known to the precinct")
         area_only = masked | np.isnan(lon)
@@ -65,6 +67,7 @@ class NypdComplaints(Source):
 
 
 def _day(text: pd.Series) -> pd.Series:
+    text = text.str.replace(MIDNIGHT, "", regex=True)
     month_first = text.str.match(MONTH_FIRST, na=False)
     return pd.to_datetime(text.where(~month_first), format="%Y-%m-%d", errors="coerce").fillna(
         pd.to_datetime(text.where(month_first), format="%m/%d/%Y", errors="coerce")
@@ -73,6 +76,7 @@ def _day(text: pd.Series) -> pd.Series:
 
 def _day_and_time(rows: Rows) -> pd.Series:
     day = _day(rows.text("CMPLNT_FR_DT"))
-    clock = pd.to_timedelta(rows.text("CMPLNT_FR_TM"), errors="coerce")
-    rows.repair((day.notna() & clock.isna()).to_numpy(), "no time of day: taken as 00:00")
+    text = rows.text("CMPLNT_FR_TM")
+    clock = pd.to_timedelta(text.where(text.str.fullmatch(CLOCK, na=False)), errors="coerce")
+    rows.repair((day.notna() & clock.isna()).to_numpy(), "no readable time of day: taken as 00:00")
     return day + clock.fillna(pd.Timedelta(0))

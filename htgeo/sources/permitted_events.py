@@ -9,11 +9,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from htgeo.core.errors import InputError
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
 from htgeo.sources.events import Events
-from htgeo.sources.files import read_rows
+from htgeo.sources.files import column_names, existing, read_rows
 from htgeo.sources.region import Region
 
 COLUMNS = ("Event ID", "Event Name", "Event Type", "Event Borough", "Community Board", "Police Precinct")
@@ -76,32 +75,22 @@ class NycPermittedEvents(Source):
 
 
 def _read(source: str, paths: Sequence[Path]) -> Rows:
-    tables, malformed = [], 0
-    for path in paths:
-        native = [*COLUMNS, *NATIVE_TIMES]
-        try:
-            table, bad = read_rows(path, native)
-        except InputError as error:
-            if "has no column" not in str(error):
-                raise
-            table, bad = _read_lower_case(path, error)
-        tables.append(table.rename(columns={NATIVE_TIMES[0]: "start", NATIVE_TIMES[1]: "end"}))
-        malformed += bad
+    """Read files of either kind as one set of rows with the native column names, ``start`` and ``end``."""
+    tables, malformed = [], []
+    for number, path in enumerate(paths):
+        lower = {name.lower(): name for name in COLUMNS}
+        if SPLIT_TIMES[0] in column_names(existing(path)):
+            table, bad = read_rows(path, [*lower, *SPLIT_TIMES])
+            table = table.rename(columns=lower)
+            for edge in ("start", "end"):
+                table[edge] = table.pop(f"{edge}_date") + " " + table.pop(f"{edge}_time")
+        else:
+            table, bad = read_rows(path, [*COLUMNS, *NATIVE_TIMES])
+            table = table.rename(columns=dict(zip(NATIVE_TIMES, ("start", "end"), strict=True)))
+        tables.append(table)
+        malformed += [(number, row) for row in bad]
     file_of = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
     return Rows(pd.concat(tables), source, paths, file_of, malformed)
-
-
-def _read_lower_case(path: Path, native_error: InputError) -> tuple[pd.DataFrame, int]:
-    lower = {name.lower(): name for name in COLUMNS}
-    try:
-        table, bad = read_rows(path, [*lower, *SPLIT_TIMES])
-    except InputError as error:
-        message = f"{path.name} has neither the native nor the lower-case columns of permitted events: {native_error}"
-        raise InputError(message) from error
-    table = table.rename(columns=lower)
-    for edge in ("start", "end"):
-        table[edge] = table.pop(f"{edge}_date") + " " + table.pop(f"{edge}_time")
-    return table, bad
 
 
 def _times(rows: Rows) -> tuple[pd.Series, pd.Series]:

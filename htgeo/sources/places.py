@@ -69,7 +69,7 @@ class PlacesSource(Source):
         else:
             lon, lat = rows.number(str(self.lon)), rows.number(str(self.lat))
         lon, lat = rows.judge_places(lon, lat, areas)
-        keys = rows.code(self.key) if self.key else pd.Series(lon).astype("str") + pd.Series(lat).astype("str")
+        keys = rows.code(self.key) if self.key else pd.Series(lon).astype("str") + " " + pd.Series(lat).astype("str")
         rows.drop_doubles(keys, f"{self.key or 'coordinate'} seen before")
         table = pd.DataFrame({"lon": lon, "lat": lat})[rows.usable].reset_index(drop=True)
         return Places(table, rows.report(pd.Series(np.full(len(table), "point"))))

@@ -11,6 +11,8 @@ import numpy as np
 from htgeo.core.errors import InputError
 from htgeo.sources.files import existing, read_vector_file, require_columns
 
+RESERVED = ("cell", "time", "lon", "lat", "cell_area", "date", "city", "point")
+"""Names with another meaning in events and cubes."""
 SHOWN = 6
 """Names that the repr of a region lists."""
 KM_PER_DEGREE = 111.195
@@ -131,14 +133,25 @@ def read_region(path: str | Path, *, name_column: str, layer: str = "borough", f
     frame = read_vector_file(path, file_layer)
     columns = [str(c) for c in frame.columns if c != frame.geometry.name]
     require_columns([name_column], columns, path.name)
-    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
+    nameless = frame[name_column].isna() | (frame[name_column].astype(str).str.strip() == "")
+    if nameless.any():
+        message = (
+            f"{path.name}: {nameless.sum()} polygons have no name in the column {name_column!r}; give every area a name"
+        )
+        raise InputError(message)
+    notes = []
+    shapeless = frame.geometry.isna() | frame.geometry.is_empty
+    if shapeless.any():
+        notes.append(
+            f"{shapeless.sum()} areas without a shape left out: {', '.join(frame[name_column][shapeless].astype(str))}"
+        )
+    frame = frame[~shapeless]
     polygons = frame.geometry.to_numpy()
     if not len(frame) or not set(shapely.get_type_id(polygons)) <= {3, 6}:
         kinds = ", ".join(sorted(set(frame.geometry.geom_type))) or "nothing"
         message = f"{path.name} holds {kinds}; a region needs polygons"
         raise InputError(message)
     names = frame[name_column].astype(str).str.strip().to_numpy()
-    notes = []
     invalid = ~shapely.is_valid(polygons)
     if invalid.any():
         notes.append(f"{invalid.sum()} invalid polygons repaired: {', '.join(sorted(set(names[invalid])))}")
@@ -169,7 +182,12 @@ def make_region(
     """
     import shapely
 
+    if not layer.isidentifier() or layer in RESERVED:
+        message = (
+            f"a region layer cannot be called {layer!r}: use letters, digits and _, and none of {', '.join(RESERVED)}"
+        )
+        raise InputError(message)
     names = np.asarray(names)
-    order = sorted(set(names.tolist()), key=lambda n: (not n.isdigit(), int(n) if n.isdigit() else 0, n))
+    order = sorted(set(names.tolist()), key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n))
     merged = np.array([shapely.union_all(np.asarray(polygons)[names == name]) for name in order], dtype=object)
     return Region(layer, tuple(order), merged, tuple(notes))

@@ -71,7 +71,7 @@ class SeriesSource(Source):
         start = rows.times([self.time], self.time_format)
         rows.judge_times(start, start, [self.time], self.time_format)
         value = rows.number(self.value)
-        rows.quarantine(np.isnan(value), "value missing or not a number")
+        rows.quarantine(~np.isfinite(value), "value missing or not a number")
         rows.drop_doubles(start.astype("str"), "period seen before")
         end = start + (pd.offsets.MonthBegin(1) if self.frequency == "month" else pd.Timedelta(days=1))
         table = pd.DataFrame(

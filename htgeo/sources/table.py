@@ -11,7 +11,7 @@ import pandas as pd
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows
+from htgeo.sources.clean import Rows, check_zone
 from htgeo.sources.events import Events
 from htgeo.sources.files import read_rows
 from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
@@ -40,7 +40,8 @@ class Table(Source):
     area_layer
         Region layer that the ``area`` column names (``"precinct"``); rows without a usable point are placed by it.
     demote_stacked
-        Demote coordinates that stand for an area: one point per area and category, stacked points, centroids.
+        Demote coordinates that stand for an area: one point per area and category, stacked points, centroids. Without
+        it, one point per area and category is reported as a note.
     header, names
         ``header: false`` with the column names, for files without a header line.
     encoding, delimiter
@@ -64,10 +65,16 @@ class Table(Source):
     def __post_init__(self) -> None:
         for key in self.columns:
             if key not in KEYS:
-                message = f"columns has no key {key!r}{near(key, list(KEYS))}; allowed are {', '.join(KEYS)}"
+                message = f"columns has no key {key!r}{near(str(key), list(KEYS))}; allowed are {', '.join(KEYS)}"
                 raise InputError(message)
         faults = {
             "columns needs the key 'occurred'": "occurred" not in self.columns,
+            "columns must name columns by text": any(
+                not isinstance(c, str) for v in self.columns.values() for c in _listed(v)
+            ),
+            f"delimiter must be one character, not {self.delimiter!r}": len(self.delimiter) != 1,
+            "columns lon and lat go together": ("lon" in self.columns) != ("lat" in self.columns),
+            "columns x and y go together": ("x" in self.columns) != ("y" in self.columns),
             "columns x and y need crs, e.g. crs: EPSG:2263": "x" in self.columns and self.crs is None,
             "the column 'area' needs area_layer, e.g. area_layer: precinct": "area" in self.columns
             and self.area_layer is None,
@@ -76,6 +83,10 @@ class Table(Source):
         for message, wrong in faults.items():
             if wrong:
                 raise InputError(message)
+        if self.time_zone is not None:
+            check_zone(self.time_zone)
+        if self.crs is not None:
+            _check_crs(self.crs)
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the files by the column mapping."""
@@ -92,15 +103,17 @@ class Table(Source):
         known = occurred
         if "known" in self.columns:
             known = self._local(rows.times(_listed(self.columns["known"]), self.known_format or self.time_format))
+        else:
+            rows.notes.append("no column says when events became known: they count as known when they occurred")
         known = rows.judge_times(occurred, known, occurred_columns, self.time_format)
-        if "id" in self.columns:
-            rows.drop_doubles(rows.text(self.columns["id"]), "id seen before")
         category = self._optional(rows, "category")
         area = self._area(rows, areas)
         lon, lat = self._judged_places(rows, areas, area)
+        weight = self._weight(rows)
+        if "id" in self.columns:
+            rows.drop_doubles(rows.text(self.columns["id"]), "id seen before")
         precision = np.where(np.isnan(lon), self.area_layer or "", "point").astype(object)
-        if self.demote_stacked:
-            precision, area = self._demote(rows, lon, lat, area, category, areas, precision)
+        precision, area = self._demote(rows, lon, lat, area, category, areas, precision)
         point = precision == "point"
         return rows.events(
             occurred=occurred,
@@ -110,7 +123,7 @@ class Table(Source):
             area=area,
             precision=precision,
             category=category,
-            weight=self._weight(rows),
+            weight=weight,
         )
 
     def _wanted(self, paths: Sequence[Path]) -> list[str]:
@@ -158,7 +171,7 @@ class Table(Source):
         if "weight" not in self.columns:
             return 1.0
         weight = rows.number(self.columns["weight"])
-        rows.quarantine(~(weight >= 0), "weight missing or negative")
+        rows.quarantine(~(np.isfinite(weight) & (weight >= 0)), "weight missing, negative or infinite")
         return weight
 
     def _demote(
@@ -171,11 +184,29 @@ class Table(Source):
         areas: Sequence[Region],
         precision: np.ndarray,
     ) -> tuple[np.ndarray, pd.Series]:
-        masked = one_point_per_area(lon, lat, area, category.where(rows.usable)) & rows.usable
-        rows.repair(masked, f"one point per {self.area_layer}: known to the {self.area_layer}")
-        return demote_stand_ins(
-            rows, np.where(masked, np.nan, lon), lat, areas, np.where(masked, str(self.area_layer), precision), area
-        )
+        """Find coordinates that stand for an area in every layer, the finest first; demote or report them."""
+        usable = rows.usable
+        lon = np.where(usable, lon, np.nan)
+        for region in sorted(areas, key=len, reverse=True):
+            number = region.locate(lon, lat)
+            found_names = pd.Series(np.array([*region.names, None], dtype=object)[number])
+            names = area if region.layer == self.area_layer else found_names
+            masked = one_point_per_area(lon, lat, names, category.where(usable)) & usable
+            if not masked.any():
+                continue
+            found = f"one point per {region.layer} and category"
+            if not self.demote_stacked:
+                kinds = ", ".join(sorted(category[masked].unique())[:3])
+                rows.notes.append(
+                    f"{masked.sum():,} rows ({kinds}) sit on {found}, not where they happened: set demote_stacked: true"
+                )
+                break
+            rows.repair(masked, f"{found}: known to the {region.layer}")
+            precision, area = np.where(masked, region.layer, precision), area.mask(masked, names)
+            lon = np.where(masked, np.nan, lon)
+        if not self.demote_stacked:
+            return precision, area
+        return demote_stand_ins(rows, lon, lat, areas, precision, area)
 
 
 def demote_stand_ins(
@@ -195,6 +226,17 @@ def demote_stand_ins(
         rows.repair(layer == found, f"stand-in coordinate: known {where}")
     precision = np.where(layer != "", layer, precision)
     return precision, area.where(layer == "", pd.Series(name))
+
+
+def _check_crs(crs: str) -> None:
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        CRS.from_user_input(crs)
+    except CRSError as error:
+        message = f"there is no coordinate system {crs!r}; give an EPSG code such as 'EPSG:2263'"
+        raise InputError(message) from error
 
 
 def check_area_names(rows: Rows, names: pd.Series, layer: str, areas: Sequence[Region]) -> pd.Series:
@@ -217,17 +259,16 @@ def read_files(
     names: Sequence[str] | None = None,
     encoding: str = "utf-8",
     delimiter: str = ",",
-    optional: Sequence[str] = (),
 ) -> Rows:
     """Read the same columns of several files as one set of rows; files may differ in their other columns."""
-    tables, malformed = [], 0
-    for path in paths:
-        table, bad = read_rows(path, columns, names=names, encoding=encoding, delimiter=delimiter, optional=optional)
+    tables, malformed = [], []
+    for number, path in enumerate(paths):
+        table, bad = read_rows(path, columns, names=names, encoding=encoding, delimiter=delimiter)
         tables.append(table)
-        malformed += bad
+        malformed += [(number, row) for row in bad]
     file_of = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
     return Rows(pd.concat(tables), source, paths, file_of, malformed)
 
 
-def _listed(value: str | Sequence[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]

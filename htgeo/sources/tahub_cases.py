@@ -64,9 +64,9 @@ class TahubCases(Source):
         known = rows.judge_times(occurred, occurred, ["Incident Reporting Date"], "%Y-%m-%d")
         role = rows.text("Location Type")
         rows.quarantine(~role.isin(list(self.roles)).to_numpy(), "not an incident place (role)")
+        lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas)
         every = pd.Series(["\x1f".join(map(str, values)) for values in rows.table.to_numpy()])
         rows.drop_doubles(every, "row seen before, alike in every column read")
-        lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas)
         precision, area = demote_stand_ins(
             rows,
             lon,

@@ -1,5 +1,6 @@
 """The demo: the whole job on the simulated city, where the truth is known."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def run_demo(out: str | Path, *, say: Say) -> tuple[xr.Dataset, dict[str, float]
     study = load_study(city / "study.yaml")
     table = run_study(study, out, say=say)
     truth = _recovery(
-        open_cube(out / "cube").sel(time=slice(str(study.split.validate_until), str(study.split.test_until)))
+        open_cube(out / "cube").sel(
+            time=slice(str(study.split.validate_until + timedelta(days=1)), str(study.split.test_until))
+        )
     )
     write_json(out / "truth.json", truth)
     return table, truth

@@ -38,7 +38,7 @@ def load_study(path: str | Path) -> Study:
         text = path.read_text("utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         message = f"{path.name} is not readable YAML: {error}"
         raise SettingsError(message) from error
     if not isinstance(data, dict):
@@ -94,7 +94,7 @@ def _explain(fault: Any, lines: dict[Key, int]) -> str:
     key = named if not key and named in lines else key
     place = ".".join(map(str, key)) or "the file"
     kind = fault["type"]
-    if kind == "extra_forbidden":
+    if kind == "extra_forbidden" and key:
         allowed = _allowed(key[:-1])
         return (
             f"line {lines[key]}: unknown key {place!r}{near(str(key[-1]), allowed)}; allowed are {', '.join(allowed)}"

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from htgeo.core.errors import SettingsError
+from htgeo.core.errors import HtgeoError, SettingsError
+from htgeo.core.options import build
 from htgeo.core.version import VERSION
 from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube
 from htgeo.cube.schema import variables_of
 from htgeo.evaluation import evaluate, scores_to_dict, split_time
 from htgeo.export import export
-from htgeo.features import FEATURES, Feature, add_features
+from htgeo.features import FEATURES, add_features
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
@@ -54,15 +57,27 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
     HtgeoError
         If a file, the settings or the events do not allow the run.
     """
-    out = Path(out)
+    if study.outputs.map and find_spec("bokeh") is None:
+        message = "outputs.map needs bokeh; install it with: pip install 'htgeo[maps]', or set outputs: {map: false}"
+        raise SettingsError(message)
+    try:
+        return _run(study, Path(out), say)
+    except OSError as error:
+        if isinstance(error, HtgeoError):
+            raise
+        message = f"the results cannot be written to {str(out)!r}: {error}"
+        raise SettingsError(message) from error
+
+
+def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
     out.mkdir(parents=True, exist_ok=True)
+    _remove_products(out)
     with _logged(out / "log.txt", say) as tell:
-        settings = study.model_dump(mode="json")
-        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         (out / "study.yaml").write_text(
             f"# As resolved by htgeo {VERSION}; every default is written out.\n{text}", "utf-8"
         )
-        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        digest = _settings_hash(study)
         areas = [_region(study.region), *map(_region, study.layers)]
         sources = _read_sources(study, areas, out, tell)
         grid = _grid(study, areas)
@@ -77,6 +92,20 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
         table = _score(study, cube, out)
         _write_products(study, cube, areas[0], out, tell)
     return table
+
+
+def _remove_products(out: Path) -> None:
+    """Remove what an earlier run wrote, but for the store, which keeps its history."""
+    for name in ("rows.json", "scores.json", "truth.json"):
+        (out / name).unlink(missing_ok=True)
+    for name in ("maps", "export", "quarantine"):
+        shutil.rmtree(out / name, ignore_errors=True)
+
+
+def _settings_hash(study: Study) -> str:
+    """Return a hash of the settings that does not depend on where the files lie."""
+    settings = json.dumps(study.model_dump(mode="python"), default=lambda v: v.name if isinstance(v, Path) else str(v))
+    return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
 
 @contextmanager
@@ -155,7 +184,9 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
 def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
     """Add features and label, fit every model, add its risk."""
     features = (
-        study.features if isinstance(study.features, str) else [_feature(*split_named(item)) for item in study.features]
+        study.features
+        if isinstance(study.features, str)
+        else [build("feature", FEATURES[name], options) for name, options in map(split_named, study.features)]
     )
     cube = add_features(cube, features)
     cube = add_label(cube, AnyWithin(TARGET, days=study.label.within_days))
@@ -168,23 +199,12 @@ def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
     return cube
 
 
-def _feature(name: str, options: dict[str, Any]) -> Feature:
-    try:
-        return FEATURES[name](**options)
-    except TypeError as error:
-        message = f"the feature {name!r} cannot be made from {options}: {str(error).replace(f'{FEATURES[name].__name__}.__init__()', name)}"
-        raise SettingsError(message) from error
-
-
 def _model(study: Study, name: str, options: dict[str, Any]) -> Model:
+    """Return a model; LightGBM validates on the days between train_until and validate_until, as far as labels are over."""
     if MODELS[name] is LightGBM:
-        days = (study.split.validate_until - study.split.train_until).days
-        options = {"seed": study.seed, "validation_days": days, **options}
-    try:
-        return MODELS[name](**options)
-    except TypeError as error:
-        message = f"the model {name!r} cannot be made from {options}: {str(error).replace(f'{MODELS[name].__name__}.__init__()', name)}"
-        raise SettingsError(message) from error
+        days = (study.split.validate_until - study.split.train_until).days - (study.label.within_days - 1)
+        options = {"seed": study.seed, "validation_days": max(days, 1), **options}
+    return build("model", MODELS[name], options)
 
 
 def _score(study: Study, cube: xr.Dataset, out: Path) -> xr.Dataset:

@@ -1,21 +1,30 @@
 """The study file: one settings file describes a whole run; unknown keys are errors."""
 
-from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from htgeo.core.errors import HtgeoError
+from htgeo.core.options import build
 from htgeo.core.registry import near
 from htgeo.export import EXPORTS
 from htgeo.features import FEATURES
 from htgeo.features.sets import SETS
 from htgeo.grid.cells import MAX_RESOLUTION
-from htgeo.grid.days import check_zone
 from htgeo.models import MODELS
 from htgeo.sources import SOURCES
+from htgeo.sources.clean import check_zone
 
 TARGET = "target"
 """Name of the layer that holds the events of the label."""
@@ -28,7 +37,7 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
         beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
         message = f"there is no file {str(path)!r} (relative to the study file){near(path.name, beside)}"
         raise ValueError(message)
-    return found
+    return found.resolve()
 
 
 def _zone(name: str) -> str:
@@ -68,23 +77,12 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     kind: str
-    file: File | list[File]
+    file: Annotated[list[File], BeforeValidator(lambda files: files if isinstance(files, list) else [files])]
 
     @model_validator(mode="after")
     def _known_options(self) -> Self:
-        options = self.model_extra or {}
         _registered(SOURCES, self.kind)
-        known = [f.name for f in fields(SOURCES[self.kind])]  # type: ignore[arg-type]  # every source is a dataclass
-        for name in options:
-            if name not in known:
-                message = f"the source {self.kind!r} has no option {name!r}{near(name, known)}; allowed are kind, file, {', '.join(known)}"
-                raise ValueError(message)
-        try:
-            SOURCES[self.kind](**options)
-        except (HtgeoError, TypeError) as error:
-            raise ValueError(
-                str(error).replace(f"{SOURCES[self.kind].__name__}.__init__()", f"the source {self.kind!r}")
-            ) from error
+        _built(SOURCES, self.kind, self.model_extra or {})
         return self
 
 
@@ -173,14 +171,14 @@ class Study(Settings):
             message = f"there is no feature set {features!r}; known are {', '.join(SETS)}, or give a list"
             raise ValueError(message)
         for item in [] if isinstance(features, str) else features:
-            _registered(FEATURES, split_named(item)[0])
+            _built(FEATURES, *split_named(item))
         return features
 
     @field_validator("models")
     @classmethod
     def _known_models(cls, models: list[Named]) -> list[Named]:
         for item in models:
-            _registered(MODELS, split_named(item)[0])
+            _built(MODELS, *split_named(item))
         return models
 
     @property
@@ -198,6 +196,15 @@ def split_named(item: Named) -> tuple[str, dict[str, Any]]:
         raise ValueError(message)
     ((name, options),) = item.items()
     return name, dict(options or {})
+
+
+def _built(registry: Any, name: str, options: dict[str, Any]) -> None:
+    """Raise ValueError unless the registered thing can be built from its options."""
+    _registered(registry, name)
+    try:
+        build(registry.kind, registry[name], options)
+    except HtgeoError as error:
+        raise ValueError(str(error)) from error
 
 
 def _registered(registry: Any, name: str) -> None:

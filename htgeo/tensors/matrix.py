@@ -1,11 +1,12 @@
 """A cube as (sample, feature), for learners."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from htgeo.core.blocks import two_axes
 from htgeo.core.errors import CubeError
 from htgeo.core.progress import progress
 from htgeo.cube.schema import only_label, require, role_of, variables_of
@@ -102,6 +103,9 @@ def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> floa
         return 1.0
     positive = float((label > 0).sum())
     known = float(label.notnull().sum())
+    if positive == 0:
+        message = f"the label {label.name!r} has no event, so negatives cannot be drawn by the number of positives; choose more days or give negatives_per_positive=None"
+        raise CubeError(message)
     return min(1.0, per_positive * positive / max(known - positive, 1.0))
 
 
@@ -111,18 +115,10 @@ def _block_samples(
     y = block[label].values
     chosen = (y > 0) | (rng.random(y.shape) < keep)
     cell, time = np.nonzero(chosen & ~np.isnan(y))
-    features = feature_rows({name: two_axes(block[name]) for name in names}, names, cell, time)
+    features = feature_rows({name: np.asarray(two_axes(block[name])) for name in names}, names, cell, time)
     target = y[cell, time]
     weight = np.where(target > 0, 1.0, 1.0 / keep).astype(np.float32)
     return features, target, weight, (cell + start).astype(np.int32), time.astype(np.int32)
-
-
-def two_axes(variable: xr.DataArray) -> np.ndarray:
-    """Return values with axes (cell, time), an absent one having length 1."""
-    values = variable.values
-    if variable.dims == ("cell", "time"):
-        return np.asarray(values)
-    return np.asarray(values[:, None] if variable.dims == ("cell",) else values[None, :])
 
 
 def feature_rows(values: dict[str, np.ndarray], names: Sequence[str], cell: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -134,13 +130,18 @@ def feature_rows(values: dict[str, np.ndarray], names: Sequence[str], cell: np.n
     return rows
 
 
-def require_features(cube: xr.Dataset, names: Sequence[str]) -> dict[str, xr.DataArray]:
-    """Return the features of a fitted model from a cube, or say which are missing."""
+def require_features(
+    cube: xr.Dataset, names: Sequence[str], categories: Mapping[str, Sequence[str]]
+) -> dict[str, xr.DataArray]:
+    """Return the features of a fitted model from a cube, or say which are missing or have other categories."""
     found = {}
     for name in names:
         variable = require(cube, name, "feature")
         if role_of(variable) != "feature":
             message = f"{name!r} is a variable of the cube but no feature; add the features of the training cube with htgeo.add_features"
+            raise CubeError(message)
+        if list(variable.attrs.get("categories", [])) != list(categories.get(name, [])):
+            message = f"the feature {name!r} has the categories {variable.attrs.get('categories')}, the model learned {list(categories.get(name, []))}"
             raise CubeError(message)
         found[name] = variable
     return found
