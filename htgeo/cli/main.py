@@ -23,6 +23,8 @@ app = typer.Typer(
     help="Rare events in space and time: event files to an honest risk map.",
 )
 console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=120)  # tables in files and logs are not cut to 80 columns
 
 
 @app.command()

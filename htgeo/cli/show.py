@@ -66,7 +66,7 @@ def print_scores(console: Console, scores: xr.Dataset) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("score")
     for model in scores["model"].values:
-        table.add_column(str(model), justify="right")
+        table.add_column(str(model), justify="right", no_wrap=True)
     for score in [s for s in SHOWN if s in scores["score"].values]:
         row = scores.sel(score=score)
         table.add_row(score, *(_cell(row.sel(model=model)) for model in scores["model"].values))
@@ -77,7 +77,7 @@ def print_scores(console: Console, scores: xr.Dataset) -> None:
 
 def _cell(entry: xr.Dataset) -> str:
     value, low, high = (float(entry[key]) for key in ("value", "low", "high"))
-    return "n/a" if np.isnan(value) else f"{value:.4g} [{low:.4g}, {high:.4g}]"
+    return "n/a" if np.isnan(value) else f"{value:.3g}" + ("" if np.isnan(low) else f" [{low:.3g}, {high:.3g}]")
 
 
 def _verdicts(scores: xr.Dataset) -> list[str]:

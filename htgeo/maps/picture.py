@@ -1,5 +1,6 @@
 """The map of a day as an hvplot object, for notebooks."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError
-from htgeo.cube.schema import require
+from htgeo.core.use import INTENDED_USE
+from htgeo.cube.schema import require, role_of
 from htgeo.grid.cells import cell_hex, cell_polygons
 from htgeo.maps.geometry import days_of, outlines, place_layer
 from htgeo.maps.page import write_map_page
@@ -77,9 +79,17 @@ def map_risk(
     edges = [float(np.nanmin(data.values)), *breaks.tolist(), float(np.nanmax(data.values))]
     hexagons = frame.hvplot.polygons(
         geo=True, c=variable, cmap=class_colors(breaks), hover_cols=[c for c in frame.columns if c != "geometry"], line_color=None,
-        title=f"{title or describe(data)}\n{shown}", clabel=str(data.attrs.get("units", "")), frame_width=560,
-    ).opts(color_levels=_ascending(edges), fontsize={"title": 9})  # fmt: skip
-    picture = (hexagons * _outline_paths(cube, region)).opts(xlabel="", ylabel="")
+        clabel=str(data.attrs.get("units", "")).replace("1", "probability" if role_of(data) == "risk" else "number"), frame_width=560,
+    ).opts(color_levels=_ascending(edges))  # fmt: skip
+    picture = (hexagons * _outline_paths(cube, region)).opts(
+        xlabel=_two_lines(INTENDED_USE),
+        ylabel="",
+        xaxis="bottom",
+        yaxis=None,
+        xticks=0,
+        title=f"{_two_lines(title or describe(data))}\n{shown}",
+        fontsize={"labels": 8, "title": 10},
+    )
     picture.save = _PageWriter(cube, variable, time, region, title)
     return picture
 
@@ -102,6 +112,11 @@ def _outline_paths(cube: xr.Dataset, region: Region | None) -> Any:
     import geoviews as gv
 
     return gv.Path(outlines(cube, region)).opts(color="#333b45", line_width=1.2)
+
+
+def _two_lines(text: str) -> str:
+    """Return text broken after its first sentences, so that it fits under a map."""
+    return "\n".join(textwrap.wrap(text, len(text) // 2 + 10))
 
 
 def _ascending(edges: list[float]) -> list[float]:

@@ -89,6 +89,10 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
         tell(f"store: {out / 'cube'} at commit {commit}")
         cube = open_cube(out / "cube")
+        risks = [
+            f"risk_{name}" for name in study.model_names
+        ]  # a store lists variables by name, a table by rank of the study
+        cube = cube[[*(name for name in cube.data_vars if name not in risks), *risks]]
         table = _score(study, cube, out)
         _write_products(study, cube, areas[0], out, tell)
     return table
