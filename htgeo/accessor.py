@@ -28,10 +28,16 @@ class HtAccessor:
         self._cube = cube
 
     def map(
-        self, variable: str, *, time: str | slice | None = None, region: Region | None = None, title: str | None = None
+        self,
+        variable: str,
+        *,
+        time: str | slice | None = None,
+        region: Region | None = None,
+        title: str | None = None,
+        tiles: bool = False,
     ) -> Any:
         """Return an hvplot map; see `htgeo.map_risk`."""
-        return map_risk(self._cube, variable, time=time, region=region, title=title)
+        return map_risk(self._cube, variable, time=time, region=region, title=title, tiles=tiles)
 
     def export(self, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None) -> Path:
         """Write variables to a file; see `htgeo.export`."""

@@ -85,6 +85,7 @@ def test_map__is_hvplot_and_saves_the_page(risk: xr.Dataset, tmp_path: Path) -> 
     picture = risk.ht.map("risk_ewma_rate", time="2021-05-14")
     assert isinstance(picture, hv.Overlay)
     hv.render(picture, backend="bokeh")
+    assert isinstance(risk.ht.map("risk_ewma_rate", tiles=True), hv.Overlay)
     page = picture.save(tmp_path / "m.html")
     assert settings_of(page)["days"] == ["2021-05-14"]
 

@@ -208,3 +208,21 @@ def test_robbery_study__agrees_with_the_published_anchors(
     assert scores["lightgbm"]["log_loss"]["value"] <= scores["historical_rate"]["log_loss"]["value"]
     assert scores["lightgbm"]["pr_auc"]["value"] < 0.2  # more would be a leak
     assert (tmp_path / "out" / "maps" / "risk.html").stat().st_size < (5_000_000 if resolution == 8 else 12_000_000)
+
+
+@pytest.mark.slow
+def test_historical_rate__equals_the_anchor_on_the_same_cells(data: Path, real_boroughs: ht.Region) -> None:
+    grid = ht.make_grid(real_boroughs, resolution=8, start="2014-01-01", end="2015-12-31", edge="touch")
+    crimes = ht.read_events("table", data / "nyc_crime" / "NYC_Crime.csv.gz", areas=[real_boroughs], **CRIME)
+    cube = ht.add_label(
+        ht.grid_events({"crime": crimes, "robbery": crimes.select(category="ROBBERY")}, grid), ht.AnyWithin("robbery")
+    )
+    cube = ht.add_risk(cube, ht.HistoricalRate().fit(ht.split_time(cube, "2015-10-01")[0]))
+    earlier = cube["crime"].sel(time=slice(None, "2015-09-30")).sum("time").values > 0
+    table = ht.evaluate(cube.isel(cell=np.flatnonzero(earlier)), start="2015-10-01", draws=0)["value"].sel(
+        model="historical_rate"
+    )
+    assert earlier.sum() == 1070
+    for name, anchor in {"pr_auc": 0.1764, "roc_auc": 0.8379, "log_loss": 0.1432}.items():
+        assert float(table.sel(score=name)) == pytest.approx(anchor, abs=0.0003), name
+    assert float(table.sel(score="hit_rate_5")) == pytest.approx(0.279, abs=0.003)

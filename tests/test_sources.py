@@ -99,13 +99,17 @@ def test_table__same_rows_from_every_format(tmp_path: Path) -> None:
     )
     points.to_crs(2263).to_file(tmp_path / "t.gpkg")
     points.to_file(tmp_path / "t.geojson")
+    points.assign(when=points["when"].dt.strftime("%Y-%m-%d")).to_file(tmp_path / "t.shp")
+    with zipfile.ZipFile(tmp_path / "shape.zip", "w") as archive:
+        for part in ("shp", "shx", "dbf", "prj"):
+            archive.write(tmp_path / f"t.{part}", f"t.{part}")
     expected = ht.read_events("table", plain, columns=COLUMNS).table
     assert expected["category"].tolist() == ["a", "b"]
     for name in ("t.csv.gz", "t.zip", "t.parquet"):
         pd.testing.assert_frame_equal(
             ht.read_events("table", tmp_path / name, columns=COLUMNS).table, expected, check_dtype=False
         )
-    for name in ("t.gpkg", "t.geojson"):
+    for name in ("t.gpkg", "t.geojson", "t.shp", "shape.zip"):
         columns = {k: v for k, v in COLUMNS.items() if k not in ("lon", "lat")}
         found = ht.read_events("table", tmp_path / name, columns=columns).table
         pd.testing.assert_frame_equal(found, expected, check_dtype=False, atol=1e-6)

@@ -1,7 +1,7 @@
 """Progress for whatever takes more than two seconds; silent when not on a terminal."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -16,3 +16,15 @@ def progress(title: str) -> Iterator[None]:
     sys.stderr.write(f"{title}\n")
     with ProgressBar(minimum=2.0, out=sys.stderr):
         yield
+
+
+@contextmanager
+def steps(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar of known steps; the block gets a function that advances it by one."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda: bar.advance(task)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
-from htgeo.core.progress import progress
+from htgeo.core.progress import steps
 from htgeo.core.registry import near
 from htgeo.cube.schema import check_cube, require, variables_of
 from htgeo.evaluation.base import SCORES, Sample
@@ -85,11 +85,12 @@ def evaluate(
     block_days = max(BLOCK_DAYS, 2 * facts["horizon"])
     weights = _draws(samples[0].forecast.shape[1], draws, seed, block_days)
     values = np.full((len(risks), len(names), len(weights)), np.nan)
-    with progress("scoring"):
+    with steps("scoring", len(samples) * len(scorers)) as advance:
         for i, sample in enumerate(samples):
             for j, scorer in enumerate(scorers):
                 stats = scorer.prepare(sample)
                 values[i, j] = [scorer.value(stats, w) for w in weights]
+                advance()
     return _table(
         values,
         list(risks),

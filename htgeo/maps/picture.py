@@ -25,6 +25,7 @@ def map_risk(
     time: str | slice | None = None,
     region: Region | None = None,
     title: str | None = None,
+    tiles: bool = False,
 ) -> Any:
     """Return an hvplot map of a variable; its ``save(path)`` writes the offline page with a day slider.
 
@@ -40,6 +41,8 @@ def map_risk(
         Layer to outline; by default the cells of each area of the cube's first layer.
     title
         Heading.
+    tiles
+        Lay the map over background tiles, which the browser then fetches from the internet.
 
     Returns
     -------
@@ -60,6 +63,7 @@ def map_risk(
     """
     try:
         import geopandas as gpd
+        import holoviews as hv
         import hvplot.pandas  # noqa: F401  # adds .hvplot to GeoDataFrames
     except ModuleNotFoundError as error:
         message = f"maps in notebooks need {error.name}; install it with: pip install 'htgeo[maps]'"
@@ -78,9 +82,9 @@ def map_risk(
     breaks = class_breaks(data.values)
     edges = [float(np.nanmin(data.values)), *breaks.tolist(), float(np.nanmax(data.values))]
     hexagons = frame.hvplot.polygons(
-        geo=True, c=variable, cmap=class_colors(breaks), hover_cols=[c for c in frame.columns if c != "geometry"], line_color=None,
+        geo=True, tiles="CartoLight" if tiles else None, c=variable, cmap=class_colors(breaks), hover_cols=[c for c in frame.columns if c != "geometry"], line_color=None,
         clabel=str(data.attrs.get("units", "")).replace("1", "probability" if role_of(data) == "risk" else "number"), frame_width=560,
-    ).opts(color_levels=_ascending(edges))  # fmt: skip
+    ).opts(hv.opts.Polygons(color_levels=_ascending(edges)))  # fmt: skip
     picture = (hexagons * _outline_paths(cube, region)).opts(
         xlabel=_two_lines(INTENDED_USE),
         ylabel="",

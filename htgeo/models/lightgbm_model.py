@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
-from htgeo.core.progress import progress
+from htgeo.core.progress import steps
 from htgeo.models.base import Model, known_layer
 from htgeo.tensors.matrix import Matrix, feature_rows, require_features, to_matrix
 
@@ -104,9 +104,8 @@ class LightGBM(Model):
                 raise CubeError(message)
         self.features_ = samples.names
         self.categories_ = {name: list(cube[name].attrs["categories"]) for name in samples.categorical}
-        with progress("fitting LightGBM"):
-            self.trees_ = self._train(samples, before, after).best_iteration
-            self.booster_ = self._train(samples, np.ones(len(samples.y), bool), None)
+        self.trees_ = self._train(samples, before, after).best_iteration
+        self.booster_ = self._train(samples, np.ones(len(samples.y), bool), None)
 
     def _train(self, samples: Matrix, rows: np.ndarray, validation: np.ndarray | None) -> Any:
         import lightgbm as lgb
@@ -124,12 +123,15 @@ class LightGBM(Model):
 
         params = {**SAFE, "seed": self.seed, **self.params}
         train = dataset(rows)
-        if validation is None:
-            return lgb.train(params, train, num_boost_round=self.trees_)
-        stop = lgb.early_stopping(self.patience, verbose=False)
-        return lgb.train(
-            params, train, num_boost_round=self.max_trees, valid_sets=[dataset(validation, train)], callbacks=[stop]
-        )
+        trees = self.trees_ if validation is None else self.max_trees
+        with steps("choosing the number of trees" if validation is not None else "fitting LightGBM", trees) as advance:
+            callbacks: list[Any] = [lambda _: advance()]
+            if validation is None:
+                return lgb.train(params, train, num_boost_round=trees, callbacks=callbacks)
+            callbacks.append(lgb.early_stopping(self.patience, verbose=False))
+            return lgb.train(
+                params, train, num_boost_round=trees, valid_sets=[dataset(validation, train)], callbacks=callbacks
+            )
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
         features = require_features(cube, self.features_, self.categories_)

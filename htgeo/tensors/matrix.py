@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import two_axes
 from htgeo.core.errors import CubeError
-from htgeo.core.progress import progress
+from htgeo.core.progress import steps
 from htgeo.cube.schema import only_label, require, role_of, variables_of
 
 
@@ -87,11 +87,12 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
     parts = []
     sizes = label.chunks[0] if label.chunks is not None else (label.sizes["cell"],)
     start = 0
-    with progress("reading features"):
+    with steps("reading features", len(sizes)) as advance:
         for size in sizes:
             block = cube[[*names, str(label.name)]].isel(cell=slice(start, start + size)).compute()
             parts.append(_block_samples(block, names, str(label.name), keep, rng, start))
             start += size
+            advance()
     features, y, weight, cell, time = (np.concatenate(part) for part in zip(*parts, strict=True))
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
     return Matrix(features, y, weight, cell, time, tuple(names), categorical, (cube.sizes["cell"], cube.sizes["time"]))
