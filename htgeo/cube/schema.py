@@ -1,13 +1,15 @@
 """The table of every kind of variable in a cube, and the checks and stamps made from it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError
 from htgeo.core.use import INTENDED_USE
+
+XarrayObject = TypeVar("XarrayObject", xr.Dataset, xr.DataArray)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,18 @@ def require(cube: xr.Dataset, name: str, what: str = "variable") -> xr.DataArray
         message = f"the cube has no {what} {name!r}; it has {', '.join(map(str, cube.data_vars)) or 'no variables'}"
         raise CubeError(message)
     return cube[name]
+
+
+def select_days(cube: XarrayObject, time: str | slice | None) -> XarrayObject:
+    """Return a cube, or a variable of it, for a day or a range of days; the last day if None."""
+    days = cube["time"].values
+    if time is None:
+        time = slice(days[-1], days[-1])
+    chosen = cube.sel(time=time if isinstance(time, slice) else slice(time, time))
+    if not chosen.sizes["time"]:
+        message = f"the cube has no day {time}; it has {str(days[0])[:10]} to {str(days[-1])[:10]}"
+        raise CubeError(message)
+    return chosen
 
 
 def validate(cube: xr.Dataset) -> xr.Dataset:

@@ -19,38 +19,34 @@ class Sums:
     size: np.ndarray
 
 
-def _squared(sample: Sample) -> Sums:
-    loss = (sample.forecast - sample.observed) ** 2
-    reference = (sample.base_rate - sample.observed) ** 2
-    return Sums(np.nansum(loss, axis=0), np.nansum(reference, axis=0), (~np.isnan(loss)).sum(axis=0))
+class _Squared(Score, abstract=True):
+    """A score of squared differences."""
+
+    def prepare(self, sample: Sample) -> Sums:
+        """Sum by day."""
+        loss = (sample.forecast - sample.observed) ** 2
+        reference = (sample.base_rate - sample.observed) ** 2
+        return Sums(np.nansum(loss, axis=0), np.nansum(reference, axis=0), (~np.isnan(loss)).sum(axis=0))
 
 
-class Brier(Score):
+class Brier(_Squared):
     """Mean squared difference between probability and outcome (Brier 1950); 0 to 1, lower is better."""
 
     name: ClassVar[str] = "brier"
     summary: ClassVar[str] = "mean squared difference between probability and outcome; lower is better"
     best: ClassVar[float] = 0.0
 
-    def prepare(self, sample: Sample) -> Sums:
-        """Sum by day."""
-        return _squared(sample)
-
     def value(self, stats: Sums, weights: np.ndarray) -> float:
         """Return the mean."""
         return float(weights @ stats.loss / (weights @ stats.size))
 
 
-class BrierSkill(Score):
+class BrierSkill(_Squared):
     """Share of the Brier score of the constant training base rate that the forecast removes; at most 1, 0 = no skill."""
 
     name: ClassVar[str] = "brier_skill"
     summary: ClassVar[str] = "Brier score against the constant base rate of the training days; no skill = 0"
     best: ClassVar[float] = 1.0
-
-    def prepare(self, sample: Sample) -> Sums:
-        """Sum by day."""
-        return _squared(sample)
 
     def value(self, stats: Sums, weights: np.ndarray) -> float:
         """Return one minus the ratio."""

@@ -13,7 +13,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import Registry, near
-from htgeo.cube.schema import check_cube, layer_names, require
+from htgeo.cube.schema import check_cube, layer_names, require, select_days
 from htgeo.grid.cells import cell_hex
 
 EXPORTS: "Registry[type[Writer]]" = Registry("export")
@@ -106,12 +106,7 @@ def _table(cube: xr.Dataset, variables: list[str], time: str | slice | None) -> 
         if require(cube, name).dims not in (("cell", "time"), ("cell",)):
             message = f"{name!r} is on {cube[name].dims}; an export needs variables on ('cell', 'time') or ('cell',)"
             raise CubeError(message)
-    chosen = cube[variables].sel(time=_span(cube, time)).compute()
-    if not chosen.sizes["time"]:
-        message = (
-            f"the cube has no day {time}; it has {str(cube.time.values[0])[:10]} to {str(cube.time.values[-1])[:10]}"
-        )
-        raise CubeError(message)
+    chosen = select_days(cube[variables], time).compute()
     cells, days = chosen.sizes["cell"], chosen["time"].values.astype("datetime64[D]")
     labels = layer_names(cube)
     columns = {
@@ -125,10 +120,3 @@ def _table(cube: xr.Dataset, variables: list[str], time: str | slice | None) -> 
 
 def _long(variable: xr.DataArray, days: int) -> np.ndarray:
     return variable.values.T.ravel() if variable.dims == ("cell", "time") else np.tile(variable.values, days)
-
-
-def _span(cube: xr.Dataset, time: str | slice | None) -> slice:
-    if time is None:
-        last = cube["time"].values[-1]
-        return slice(last, last)
-    return time if isinstance(time, slice) else slice(time, time)

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError
-from htgeo.cube.schema import layer_names
+from htgeo.cube.schema import layer_names, select_days
 from htgeo.grid.cells import cell_polygons
 from htgeo.sources.region import Region
 
@@ -36,11 +36,4 @@ def days_of(variable: xr.DataArray, time: str | slice | None) -> xr.DataArray:
     if variable.dims != ("cell", "time"):
         message = f"a map needs a variable on ('cell', 'time'); {variable.name!r} is on {variable.dims}"
         raise CubeError(message)
-    if time is None:
-        return variable.isel(time=slice(-1, None))
-    chosen = variable.sel(time=time if isinstance(time, slice) else slice(time, time))
-    if not chosen.sizes["time"]:
-        first, last = (str(variable["time"].values[i])[:10] for i in (0, -1))
-        message = f"the cube has no day {time}; it has {first} to {last}"
-        raise CubeError(message)
-    return chosen
+    return select_days(variable, time)
