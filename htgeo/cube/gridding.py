@@ -82,7 +82,8 @@ def empty_cube(grid: Grid) -> xr.Dataset:
     """Return a cube with the coordinates of the grid, its region labels and shares, and no counts."""
     lon, lat = grid.centers
     coords: dict[str, Any] = {
-        "cell": ("cell", grid.cells, {"grid_name": "h3", "level": grid.resolution, "long_name": "H3 cell id"}),
+        # xdggs takes every attribute of the cells as a parameter of the grid: these two and no more
+        "cell": ("cell", grid.cells, {"grid_name": "h3", "level": grid.resolution}),
         "time": (
             "time",
             grid.days.astype("datetime64[ns]"),
