@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 export ICECHUNK_LOG := error
 
-.PHONY: demo test slow lint doctest bench clean
+.PHONY: demo test slow lint doctest notebooks bench clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "htgeo needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -27,6 +27,9 @@ slow: .venv/.installed
 doctest: .venv/.installed
 	rm -rf build/doctest && mkdir -p build/doctest
 	cd build/doctest && ../../$(BIN)/python -m pytest -q -c ../../pyproject.toml --rootdir ../.. --doctest-modules -p no:cacheprovider ../../htgeo
+
+notebooks: .venv/.installed
+	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=600 -p no:cacheprovider notebooks
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -21,7 +21,9 @@ def test_round_trip(cube: xr.Dataset, tmp_path: Path) -> None:
     xr.testing.assert_equal(back.compute(), cube.compute())
     assert back["crime"].attrs == cube["crime"].attrs
     assert back["crime"].chunks == cube["crime"].chunks
-    assert back["cell"].attrs == cube["cell"].attrs == {"grid_name": "h3", "level": 7}  # xdggs refuses any other attribute
+    assert (
+        back["cell"].attrs == cube["cell"].attrs == {"grid_name": "h3", "level": 7}
+    )  # xdggs refuses any other attribute
     assert back.attrs == cube.attrs
     assert back["borough"].dtype.kind == "U"
 
