@@ -112,6 +112,8 @@ setTimeout(() => {
                cell: source.data.cell[0], top: source.data.rank.filter(r => r.startsWith("1 of")).length});
   }
   const out = document.createElement("pre"); out.id = "probe"; out.textContent = JSON.stringify(seen); document.body.append(out);
+  const legend = document.querySelector("aside").getBoundingClientRect(), foot = document.querySelector("footer").getBoundingClientRect();
+  out.dataset.legend = legend.bottom <= foot.top ? "clear" : "over the footer";
   out.dataset.requests = performance.getEntriesByType("resource").length;
 }, 1500);
 </script></body>"""
@@ -119,7 +121,8 @@ setTimeout(() => {
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)")
-def test_page__slider_moves_in_a_real_browser(page: Path, risk: xr.Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", ["500,844", "1440,900"])
+def test_page__slider_moves_in_a_real_browser(page: Path, risk: xr.Dataset, tmp_path: Path, size: str) -> None:
     probed = tmp_path / "probe.html"
     probed.write_text(page.read_text("utf-8").replace("</body>", PROBE), "utf-8")
     options = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
@@ -127,16 +130,18 @@ def test_page__slider_moves_in_a_real_browser(page: Path, risk: xr.Dataset, tmp_
         CHROMIUM,
         *options.split(),
         f"--user-data-dir={tmp_path / 'profile'}",
+        f"--window-size={size}",
         "--virtual-time-budget=8000",
         "--dump-dom",
         probed.as_uri(),
     ]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     assert "<title>A &lt;b&gt;title&lt;/b&gt;</title>" in dom  # no error, nothing blocked
-    found = re.search(r'<pre id="probe" data-requests="(\d+)">(.*?)</pre>', dom)
+    found = re.search(r'<pre id="probe" data-legend="(.*?)" data-requests="(\d+)">(.*?)</pre>', dom)
     assert found, "the page did not finish"
-    assert found.group(1) == "0"  # no request leaves the page
-    last, first = json.loads(found.group(2))
+    assert found.group(1) == "clear"
+    assert found.group(2) == "0"  # no request leaves the page
+    last, first = json.loads(found.group(3))
     assert (first["day"], last["day"]) == ("Saturday, 1 May 2021", "Sunday, 30 May 2021")
     assert first["cell"] == cell_hex(risk["cell"].values[:1])[0]
     assert first["top"] == last["top"] == 1
