@@ -21,7 +21,8 @@ PLACES = {"New York": (-74.0, 40.7), "Nairobi": (36.8, -1.3), "Fiji": (179.0, -1
 def grid_around(lon: float, lat: float, size: float, resolution: int) -> Grid:
     box = shapely.box(lon - size, lat - size, lon + size, lat + size)
     region = ht.Region("box", ("box",), np.array([box], dtype=object))
-    return ht.make_grid(region, resolution=resolution, start="2021-01-01", end="2021-01-02")
+    zone = f"Etc/GMT{round(-lon / 15):+d}"
+    return ht.make_grid(region, resolution=resolution, start="2021-01-01", end="2021-01-02", time_zone=zone)
 
 
 def expected_rows(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from conftest import make_events
 from test_bad_input import COLUMNS, GOOD, read
 
 import htgeo as ht
-from htgeo.core.errors import CubeError, InputError, LookAheadError
+from htgeo.core.errors import CubeError, InputError, LookAheadError, RowsWarning, StoreError
 from htgeo.grid.lattice import fit_lattice
 from htgeo.sources.precision import one_point_per_area
 
@@ -244,3 +244,59 @@ def test_evaluation__leaves_out_days_whose_label_is_not_over(labelled: xr.Datase
     assert table.attrs["block_days"] == 14
     short = ht.evaluate(cube, start="2021-06-01", scores=["brier"], draws=20)
     assert bool(np.isnan(short["low"]).all())  # too few blocks for an interval
+
+
+def test_many_unreadable_rows__warn(tmp_path: Path) -> None:
+    rows = "".join(f"{1 + i % 28:02d}/05/2021,-73.95,40.65\n" for i in range(200))
+    with pytest.warns(RowsWarning, match=r"of 200 rows of t.csv cannot be read as told"):
+        read(tmp_path / "t.csv", f"when,lon,lat\n{rows}", time_format="%m/%d/%Y")
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    text = "when;lon;lat\n2021-01-02;-73,95;40,65\n"
+    assert read(tmp_path / "t.csv", text, delimiter=";", decimal=",").table["lon"].tolist() == [-73.95]
+    with pytest.raises(InputError, match="1 x unreadable coordinates"):
+        read(tmp_path / "t.csv", text, delimiter=";")
+    with pytest.raises(InputError, match="its columns are parted by ';': give delimiter"):
+        read(tmp_path / "t.csv", text)
+
+
+def test_forgotten_time_zone__is_named() -> None:
+    import shapely
+
+    town = ht.Region("district", ("a",), np.array([shapely.box(5.0, 52.0, 5.1, 52.1)], dtype=object))
+    with pytest.raises(InputError, match="'America/New_York' is 5 hours away from the region at longitude 5"):
+        ht.make_grid(town, resolution=8, start="2021-01-01", end="2021-01-31")
+    grid = ht.make_grid(town, resolution=8, start="2021-01-01", end="2021-07-31", time_zone="Europe/Amsterdam")
+    events = make_events(occurred=["2021-02-03"], lon=[5.05], lat=[52.05])
+    holiday = ht.add_features(ht.grid_events({"e": events}, grid), [ht.Calendar()])["holiday"]
+    assert float(holiday.sel(time="2021-04-27")) == 1  # King's Day
+    assert float(holiday.sel(time="2021-07-04")) == 0
+
+
+def test_older_commits__can_be_opened(cube: xr.Dataset, tmp_path: Path) -> None:
+    first = ht.save_cube(cube, tmp_path / "a.cube")
+    ht.save_cube(cube.drop_vars("crime"), tmp_path / "a.cube")
+    assert "crime" in ht.open_cube(tmp_path / "a.cube", commit=first)
+    assert "crime" not in ht.open_cube(tmp_path / "a.cube")
+    with pytest.raises(StoreError, match="has no commit 'nope'; it has"):
+        ht.open_cube(tmp_path / "a.cube", commit="nope")
+
+
+def test_analyst__plain_xarray_works(cube: xr.Dataset) -> None:
+    day = cube[["crime"]].sel(time="2021-03-01").to_dataframe()
+    assert len(day) == cube.sizes["cell"]
+    assert set(cube.groupby("borough").sum().data_vars) == {"crime", "crime_known"}
+
+
+def test_long_files__are_read_in_few_chunks(tmp_path: Path) -> None:
+    from htgeo.sources.files import read_rows
+
+    (tmp_path / "t.csv").write_text(
+        "a,b\n" + "".join(f'{i},"x, {i}"\n' if i % 3 else f"{i},y\n" for i in range(60_000)) + '7,"open\n8,9'
+    )
+    table, malformed = read_rows(tmp_path / "t.csv", ["a", "b"])
+    assert malformed == [60_001]
+    assert table.index.tolist() == [*range(1, 60_001), 60_002]
+    assert table["b"].tolist()[-2:] == ["x, 59999", "9"]
+    assert table["b"].array._pa_array.num_chunks == 1

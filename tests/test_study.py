@@ -125,6 +125,44 @@ def _variables(store: Path) -> set[str]:
     return set(map(str, ht.open_cube(store).data_vars))
 
 
+def test_features__default_is_extended_and_replaced(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study.run import _features
+
+    study = load_study(
+        write(
+            folder,
+            GOOD.replace(
+                "features: [{lag: {layer: crime, days: [1, 7]}}, {recency: {layer: target}}, calendar, static]",
+                "features: [default, {calendar: {names: [weekday]}}, {lag: {layer: crime, days: [2]}}]",
+            ),
+        )
+    )
+    features = _features(list(study.features), ht.demo_cube())
+    assert [f.names for f in features if f.name == "calendar"] == [["weekday"]]
+    assert [list(f.days) for f in features if f.name == "lag"] == [[2]]
+    assert {"rolling_sum", "ring_sum", "recency", "static"} <= {f.name for f in features}
+
+
+def test_label_of_all_events__makes_no_second_layer(folder: Path) -> None:
+    write(
+        folder,
+        GOOD.replace("source: crime, categories: [ROBBERY]", "source: point")
+        .replace(
+            "sources:\n",
+            "sources:\n  point: {kind: table, file: points.csv, columns: {occurred: when, lon: lon, lat: lat}}\n",
+        )
+        .replace(", {recency: {layer: target}}", "")
+        .replace(", {lightgbm: {max_trees: 30}}", ""),
+    )
+    days = [f"2021-{m:02d}-{d:02d},-73.9{d % 10},40.7{m}" for m in range(1, 7) for d in range(1, 29)]
+    (folder / "points.csv").write_text("when,lon,lat\n" + "\n".join(days) + "\n")
+    done = htgeo("run", "study.yaml", "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "target" not in _variables(folder / "out" / "cube")
+    assert "point_any_within_3" in _variables(folder / "out" / "cube")
+
+
 def test_cli__bad_study_ends_with_one_message_and_code_2(folder: Path) -> None:
     write(folder, GOOD.replace("resolution: 7", "resolutoin: 7"))
     done = htgeo("run", "study.yaml", cwd=folder)
@@ -143,6 +181,8 @@ def test_cli__failing_run_is_logged(folder: Path) -> None:
 
 def test_cli__init_and_list(tmp_path: Path) -> None:
     assert htgeo("init", "nyc", cwd=tmp_path).returncode == 0
+    assert htgeo("--version", cwd=tmp_path).stdout.startswith("htgeo 0.")
+    assert htgeo("init", "city", "--out", "city.yaml", cwd=tmp_path).returncode == 0
     again = htgeo("init", "nyc", cwd=tmp_path)
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
     missing = htgeo("run", "study.yaml", cwd=tmp_path)

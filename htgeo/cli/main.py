@@ -27,9 +27,26 @@ if not console.is_terminal:
     console = Console(highlight=False, width=120)  # tables in files and logs are not cut to 80 columns
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from htgeo.core.version import VERSION
+
+        console.print(f"htgeo {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,  # the callback does it
+) -> None:
+    """Rare events in space and time: event files to an honest risk map."""
+
+
 @app.command()
 def init(
-    template: Annotated[str, typer.Argument(help="which study file: nyc")] = "nyc",
+    template: Annotated[str, typer.Argument(help="which study file: nyc, or city for any other")] = "nyc",
     out: Annotated[Path, typer.Option("--out", help="file to write")] = Path("study.yaml"),
 ) -> None:
     """Write a commented study file to start from."""

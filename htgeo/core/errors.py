@@ -25,6 +25,10 @@ class LookAheadError(HtgeoError, ValueError):
     """A feature that uses what was not known on its day."""
 
 
+class RowsWarning(UserWarning):
+    """Many rows of a file cannot be used."""
+
+
 class PrecisionWarning(UserWarning):
     """Events are placed more coarsely than their file knows."""
 

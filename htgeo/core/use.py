@@ -2,5 +2,5 @@
 
 INTENDED_USE = (
     "Intended for outreach, prevention, service planning and research. Not for stops, searches, raids, immigration "
-    "action or scoring of persons. Shows where cases get reported, not where trafficking is."
+    "action or scoring of persons. Shows where cases get reported, not where all of them happen."
 )

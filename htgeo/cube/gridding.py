@@ -111,12 +111,12 @@ def empty_cube(grid: Grid) -> xr.Dataset:
             {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
         )
         facts = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
-        cube[f"{layer}_share"] = ((pair,), shares.data, facts)
-        cube[f"{layer}_share_cell"] = ((pair,), shares.row.astype("int32"), {"long_name": "row of the cell"})
-        cube[f"{layer}_share_area"] = (
-            (pair,),
-            shares.col.astype("int32"),
-            {"long_name": "number of the area in names"},
+        cube = cube.assign_coords(
+            {
+                f"{layer}_share": (pair, shares.data, facts),
+                f"{layer}_share_cell": (pair, shares.row.astype("int32"), {"long_name": "row of the cell"}),
+                f"{layer}_share_area": (pair, shares.col.astype("int32"), {"long_name": "number of the area in names"}),
+            }
         )
     return cube
 

@@ -67,13 +67,15 @@ def save_cube(cube: xr.Dataset, path: str | Path, *, message: str = "save cube",
     return commit
 
 
-def open_cube(path: str | Path) -> xr.Dataset:
-    """Open the newest commit of a store, lazily.
+def open_cube(path: str | Path, *, commit: str | None = None) -> xr.Dataset:
+    """Open a commit of a store, lazily.
 
     Parameters
     ----------
     path
         Folder of the store.
+    commit
+        Id of a commit, as `save_cube` returns it; the newest by default.
 
     Returns
     -------
@@ -92,13 +94,27 @@ def open_cube(path: str | Path) -> xr.Dataset:
     >>> "crime" in ht.open_cube("demo.cube")
     True
     """
-    session = _repository(Path(path), create=False).readonly_session(BRANCH)
+    repository = _repository(Path(path), create=False)
+    session = _session(repository, commit)
     cube = xr.open_zarr(session.store, consolidated=False, chunks=None)
     cube = _decoded(cube)
     size = cell_blocks(cube.sizes["cell"])[0]
     cubed = [name for name in cube.data_vars if cube[name].dims == ("cell", "time")]
     lazy = cube[cubed].chunk(cell=size, time=-1)
     return cube.assign({name: lazy[name] for name in cubed})
+
+
+def _session(repository: "icechunk.Repository", commit: str | None) -> "icechunk.Session":
+    import icechunk
+
+    try:
+        return (
+            repository.readonly_session(BRANCH) if commit is None else repository.readonly_session(snapshot_id=commit)
+        )
+    except icechunk.IcechunkError as error:
+        known = [item.id for item in repository.ancestry(branch=BRANCH)]
+        message = f"the store has no commit {commit!r}; it has {', '.join(known)}, newest first"
+        raise StoreError(message) from error
 
 
 def _repository(path: Path, *, create: bool) -> "icechunk.Repository":

@@ -137,7 +137,9 @@ def _samples(
     if not known.any():
         message = f"no cell-day between {start} and {stop} has a forecast and a label that is over (horizon {label.attrs['horizon']} days)"
         raise CubeError(message)
+    horizon = int(label.attrs["horizon"])
     over = known.any(axis=0)  # days whose label is over; the others would only dilute the bootstrap
+    covered = np.convolve(over, np.ones(horizon)) > 0  # an event counts once, however many windows it falls into
     known, observed, events = known[:, over], observed[:, over], events[:, over]
     base = Sample(
         observed,
@@ -156,10 +158,10 @@ def _samples(
     ]
     facts = {
         "label": str(label.name),
-        "horizon": int(label.attrs["horizon"]),
+        "horizon": horizon,
         "days": " to ".join(str(day)[:10] for day in days["time"].values[over][[0, -1]]),
         "cell_days": int(known.sum()),
-        "events": float(base.events.sum()),
+        "events": float(counts.values[:, covered[: counts.sizes["time"]].nonzero()[0]].sum()),
         "positives": float(observed[known].sum()),
         "prevalence": float(observed[known].mean()),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import ClassVar
 
 import numpy as np
@@ -23,9 +24,13 @@ class Calendar(Feature):
     Parameters
     ----------
     names
-        Which of ``weekday``, ``month``, ``season`` (northern: winter is December to February), ``holiday``.
-    country, subdivision
-        Codes of the ``holidays`` package.
+        Which of ``weekday``, ``month``, ``season`` (winter is December to February, south of the equator June to
+        August), ``holiday``.
+    country
+        Code of the country whose public holidays count, as in the ``holidays`` package; by default the country of
+        the cube's time zone.
+    subdivision
+        Code of a state or province with holidays of its own.
 
     Examples
     --------
@@ -38,8 +43,8 @@ class Calendar(Feature):
     name: ClassVar[str] = "calendar"
     summary: ClassVar[str] = "weekday, month, season and public holiday of the day"
     names: Sequence[str] = COLUMNS
-    country: str = "US"
-    subdivision: str | None = "NY"
+    country: str | None = None
+    subdivision: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -55,11 +60,12 @@ class Calendar(Feature):
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the columns asked for."""
         days = pd.DatetimeIndex(cube["time"].values)
+        south = 6 if float(cube["lat"].mean()) < 0 else 0
         made = {
             "weekday": (days.day_of_week, WEEKDAYS, "day of the week"),
             "month": (days.month - 1, tuple(str(m) for m in range(1, 13)), "month"),
-            "season": (days.month % 12 // 3, SEASONS, "season"),
-            "holiday": (self._holiday(days), ("no", "yes"), "public holiday"),
+            "season": ((days.month + south) % 12 // 3, SEASONS, "season"),
+            "holiday": (self._holiday(days, str(cube.attrs.get("time_zone"))), ("no", "yes"), "public holiday"),
         }
         return {
             name: column(
@@ -71,12 +77,24 @@ class Calendar(Feature):
             for name in self.names
         }
 
-    def _holiday(self, days: pd.DatetimeIndex) -> np.ndarray:
+    def _holiday(self, days: pd.DatetimeIndex, time_zone: str) -> np.ndarray:
         import holidays
 
+        country = self.country or _country_of(time_zone)
         try:
-            known = holidays.country_holidays(self.country, subdiv=self.subdivision, years=sorted(set(days.year)))
+            known = holidays.country_holidays(country, subdiv=self.subdivision, years=sorted(set(days.year)))
         except NotImplementedError as error:
-            message = f"no holidays are known for {self.country!r} {self.subdivision or ''}: {error}"
+            message = f"no holidays are known for {country!r} {self.subdivision or ''}: {error}; give country and subdivision of the calendar, or names without holiday"
             raise InputError(message) from error
         return np.array([day in known for day in days.date])
+
+
+def _country_of(time_zone: str) -> str:
+    """Return the code of the country that the IANA data base names for a zone."""
+    table = files("tzdata.zoneinfo").joinpath("zone.tab").read_text("utf-8")
+    for line in table.splitlines():
+        fields = line.split("\t")
+        if not line.startswith("#") and fields[2] == time_zone:
+            return fields[0]
+    message = f"the time zone {time_zone!r} belongs to no country; give the calendar a country, e.g. {{calendar: {{country: NL}}}}"
+    raise InputError(message)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Edge = Literal["center", "touch"]
+MAX_HOURS_APART = 4
+"""No place on land keeps a clock further from its sun."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +158,7 @@ def make_grid(
     """
     check_resolution(resolution)
     check_zone(time_zone)
+    _check_zone_fits(region, time_zone)
     if edge not in ("center", "touch"):
         message = f"edge must be 'center' or 'touch', not {edge!r}"
         raise InputError(message)
@@ -167,3 +172,13 @@ def make_grid(
         message = f"no H3 cell of resolution {resolution} has its centre in the region; use a finer resolution or edge='touch'"
         raise InputError(message)
     return Grid(cells, resolution, day_range(start, end), time_zone, every, edge)
+
+
+def _check_zone_fits(region: Region, time_zone: str) -> None:
+    """Raise if the clock of the zone is hours away from the sun over the region: a default that was left standing."""
+    offset = datetime(2021, 1, 1, tzinfo=ZoneInfo(time_zone)).utcoffset() or timedelta(0)
+    lon = float(region.centroids[:, 0].mean())
+    apart = abs((offset.total_seconds() / 3600 - lon / 15 + 12) % 24 - 12)
+    if apart > MAX_HOURS_APART:
+        message = f"the time zone {time_zone!r} is {apart:.0f} hours away from the region at longitude {lon:.1f}; give its own, e.g. time_zone='Europe/Amsterdam'"
+        raise InputError(message)

@@ -19,6 +19,7 @@ from htgeo.maps.geometry import days_of, outlines, place_layer
 from htgeo.maps.style import MISSING, class_breaks, class_colors, describe, percent
 from htgeo.sources.region import KM_PER_DEGREE, Region
 
+EDGES = {"center": "whose centre lies in the region", "touch": "that touch the region"}
 STEPS = 65_534
 """Values are sent as whole numbers from 0 to this many steps; one more means missing."""
 
@@ -103,7 +104,7 @@ def write_map_page(
         "only_one": "hidden" if len(data["time"]) == 1 else "",
         "use": escape(str(cube.attrs.get("intended_use", INTENDED_USE))),
         "source": escape(
-            f"{place}H3 cells of resolution {cube.attrs.get('resolution', '?')}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}."
+            f"{place}H3 cells of resolution {cube.attrs.get('resolution', '?')} {EDGES.get(str(cube.attrs.get('edge')), '')}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}."
         ),
         "settings": json.dumps(settings).replace("</", "<\\/"),
         "bokeh": _bokeh_code(),

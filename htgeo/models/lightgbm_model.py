@@ -91,7 +91,8 @@ class LightGBM(Model):
         if self.label_["soft"]:
             message = (
                 f"the label {label.name!r} holds shares of events known only to an area; LightGBM needs 0 or 1. Take the "
-                "label from point-precise events: events.select(precision='point')"
+                "label from point-precise events: events.select(precision='point'), or label: {precision: point} in a study "
+                "file; the rates take such a label as it is"
             )
             raise CubeError(message)
         samples = to_matrix(cube, negatives_per_positive=self.negatives_per_positive, seed=self.seed)

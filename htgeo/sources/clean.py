@@ -1,5 +1,6 @@
 """The one place where rows are judged: each row of a file is kept, repaired or quarantined, with a reason."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
-from htgeo.core.errors import InputError
+from htgeo.core.errors import InputError, RowsWarning
 from htgeo.sources.events import COLUMNS, Events, RowReport
 from htgeo.sources.region import Region
 
@@ -18,6 +19,16 @@ OFFSET = r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 EARLIEST = "1900-01-01"
 MAX_LON, MAX_LAT = 180, 90
 MALFORMED = "malformed line: wrong number of fields, or an open quote"
+FAULTS = (
+    "unreadable date",
+    "no readable known date",
+    "unreadable coordinates",
+    "latitude or longitude out of range",
+    "latitude and longitude look swapped",
+    "outside the study area",
+)
+"""Reasons that speak of a wrong setting when many rows have them."""
+FAULT_SHARE, MANY = 0.2, 100
 MARGIN_KM = 0.5
 """A point this near to the study area still counts as inside (shorelines, street geocoders)."""
 
@@ -65,6 +76,7 @@ class Rows:
         self.reason = np.full(len(table), "", dtype=object)
         self.repairs: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
+        self.unreadable = np.zeros(len(table), bool)
 
     @property
     def usable(self) -> np.ndarray:
@@ -93,11 +105,14 @@ class Rows:
         """Return a column of whole-number codes as text: ``110.0`` becomes ``110``."""
         return self.text(column).str.replace(r"\.0+$", "", regex=True)
 
-    def number(self, column: str) -> np.ndarray:
-        """Return a column as float64, NaN where missing or unreadable."""
+    def number(self, column: str, decimal: str = ".") -> np.ndarray:
+        """Return a column as float64, NaN where missing or unreadable (noted in `unreadable`)."""
         if pd.api.types.is_numeric_dtype(self.table[column]):
             return self.table[column].to_numpy(float)
-        return pd.to_numeric(self.text(column), errors="coerce").to_numpy(float)
+        text = self.text(column)
+        number = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce").to_numpy(float)
+        self.unreadable |= np.isnan(number) & text.notna().to_numpy()
+        return number
 
     def times(self, columns: Sequence[str], time_format: str = "ISO8601") -> pd.Series:
         """Return times from one column, or from a date and a time column, by their declared format.
@@ -143,7 +158,7 @@ class Rows:
             example = self.table[columns[0]].dropna().iloc[:1].to_list()
             message = (
                 f"no date of {self.files[0]} in column {columns[0]!r} can be read with the format {time_format!r}; "
-                f"the first is {example[0] if example else 'missing'!r}. Give time_format, e.g. '%m/%d/%Y %I:%M:%S %p'"
+                f"the first is {example[0] if example else 'missing'!r}. Give its format (time_format), e.g. '%d/%m/%Y' or '%m/%d/%Y %I:%M:%S %p'"
             )
             raise InputError(message)
         edge = pd.Timestamp(EARLIEST, tz=occurred.dt.tz)
@@ -187,7 +202,8 @@ class Rows:
         """
         placed = area.notna().to_numpy() if area is not None else np.zeros(len(lon), bool)
         bad = {
-            "no coordinates": np.isnan(lon) | np.isnan(lat),
+            "unreadable coordinates": (np.isnan(lon) | np.isnan(lat)) & self.unreadable,
+            "no coordinates": (np.isnan(lon) | np.isnan(lat)) & ~self.unreadable,
             "coordinates are 0/0": (lon == 0) & (lat == 0),
             "latitude or longitude out of range": (np.abs(lat) > MAX_LAT) | (np.abs(lon) > MAX_LON),
         }
@@ -208,7 +224,7 @@ class Rows:
         self, bad: dict[str, np.ndarray], lon: np.ndarray, lat: np.ndarray, placed: np.ndarray
     ) -> None:
         swapped, outside = bad["latitude and longitude look swapped"], bad["outside the study area"]
-        judged = self.usable & ~bad["no coordinates"] & ~placed
+        judged = self.usable & ~np.isnan(lon) & ~np.isnan(lat) & ~placed
         if not judged.any() or not (swapped | outside)[judged].all():
             return
         first = np.flatnonzero(judged)[0]
@@ -237,6 +253,10 @@ class Rows:
                 f"{n:,} x {r}" for r, n in first.items()
             )
             raise InputError(message)
+        faults = np.isin(self.reason, FAULTS).sum() + len(self.malformed)
+        if len(usable) >= MANY and faults > FAULT_SHARE * len(usable):
+            message = f"{faults:,} of {len(usable):,} rows of {', '.join(self.files)} cannot be read as told: look at their reasons, and at the columns and formats given"
+            warnings.warn(message, RowsWarning, stacklevel=4)
         mended = np.logical_or.reduce([np.zeros(len(usable), bool), *self.repairs.values()]) & usable
         reasons = pd.Series(self.reason[~usable]).value_counts().to_dict()
         if self.malformed:

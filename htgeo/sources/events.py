@@ -84,7 +84,7 @@ class RowReport:
     __repr__ = __str__
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Events:
     """Events with their place, precision and two clocks.
 
@@ -104,6 +104,11 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        days = self.table["occurred"].agg(["min", "max"]).dt.strftime("%Y-%m-%d").tolist() if len(self) else ["none"]
+        kinds = self.table["precision"].value_counts().items()
+        return f"<Events: {len(self):,}, {' to '.join(days)}; " + ", ".join(f"{n:,} {kind}" for kind, n in kinds) + ">"
 
     def select(self, *, category: str | Iterable[str] | None = None, precision: str | None = None) -> "Events":
         """Return the events of some categories or of one precision.
@@ -142,7 +147,7 @@ def _matching(table: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFra
     known = sorted(table[column].unique())
     missing = [name for name in wanted if name not in known]
     if missing:
-        shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
+        shown = ", ".join(name or "(none)" for name in known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
         message = f"no event has the {column} {', '.join(missing)}; the file has {shown}"
         raise InputError(message)
     return table[table[column].isin(wanted)].reset_index(drop=True)

@@ -21,6 +21,8 @@ MAX_BYTES = 16 * 2**30
 """Most bytes a compressed file may unpack to (against decompression bombs)."""
 PERSON = re.compile(r"^(susp|vic|perp)_|^(victim|trafficker|suspect|offender)\b|^age_group$", re.IGNORECASE)
 """Columns about victims and suspects: they never reach memory beyond the reader."""
+PIECE = 2**20
+"""Bytes of a CSV checked at a time."""
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
 
 
@@ -100,7 +102,9 @@ def require_columns(wanted: Sequence[str], present: Sequence[str], file: str) ->
             message = f"the column {name!r} of {file} describes persons; htgeo never reads such columns"
             raise InputError(message)
         if name not in present:
-            message = f"{file} has no column {name!r}{near(name, list(present))}; it has {', '.join(present)}"
+            only = next((c for c in ";\t|" if len(present) == 1 and c in present[0]), None)
+            hint = f"; its columns are parted by {only!r}: give delimiter" if only else near(name, list(present))
+            message = f"{file} has no column {name!r}{hint}; it has {', '.join(present)}"
             raise InputError(message)
 
 
@@ -142,7 +146,7 @@ def _read_csv(
             if "Empty CSV" in str(error):
                 return pd.DataFrame(columns=list(columns)), []
             raise InputError(_csv_fault(path, encoding, error)) from error
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = table.combine_chunks().to_pandas()
     given = np.setdiff1d(np.arange(1, lines.count + 1), lines.unbalanced)  # line numbers that reached the parser
     good = np.delete(given, [*range(first), *(number - 1 for number in uneven)])[: len(frame)] - first
     frame.index = pd.Index(good)
@@ -158,7 +162,7 @@ class _Lines(io.RawIOBase):
 
     def __init__(self, stream: Any, name: str) -> None:
         self._stream, self._name = stream, name
-        self._rest, self._given = b"", 0
+        self._rest, self._given = memoryview(b""), 0
         self.count, self.unbalanced = 0, list[int]()
 
     def readable(self) -> bool:
@@ -166,21 +170,27 @@ class _Lines(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
-            line = self._stream.readline()
-            if not line:
+            piece = self._stream.read(PIECE)
+            if not piece:
                 return 0
-            self.count += 1
-            self._given += len(line)
+            if piece[-1:] != b"\n":
+                piece += self._stream.readline()
+            self._given += len(piece)
             if self._given > MAX_BYTES:
                 message = f"{self._name} unpacks to more than {MAX_BYTES / 2**30:.0f} GiB"
                 raise InputError(message)
-            if line.count(b'"') % 2:
-                self.unbalanced.append(self.count)
-            else:
-                self._rest = line
+            self._rest = memoryview(self._balanced(piece))
         data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
+
+    def _balanced(self, piece: bytes) -> bytes:
+        """Return the lines of a piece whose quotes are balanced; note the numbers of the others."""
+        lines = piece.splitlines(keepends=True) if b'"' in piece else []
+        odd = [number for number, line in enumerate(lines) if line.count(b'"') % 2]
+        self.unbalanced += [self.count + number + 1 for number in odd]
+        self.count += len(lines) or piece.count(b"\n") + (piece[-1:] != b"\n")
+        return b"".join(line for line in lines if not line.count(b'"') % 2) if odd else piece
 
 
 def _csv_fault(path: Path, encoding: str, error: Exception) -> str:

@@ -44,8 +44,8 @@ class Table(Source):
         it, one point per area and category is reported as a note.
     header, names
         ``header: false`` with the column names, for files without a header line.
-    encoding, delimiter
-        Of a CSV.
+    encoding, delimiter, decimal
+        Of a CSV: e.g. ``";"`` and ``","`` for files of many European tools.
     """
 
     name: ClassVar[str] = "table"
@@ -61,6 +61,7 @@ class Table(Source):
     names: list[str] | None = None
     encoding: str = "utf-8"
     delimiter: str = ","
+    decimal: str = "."
 
     def __post_init__(self) -> None:
         for key in self.columns:
@@ -72,6 +73,7 @@ class Table(Source):
             "columns must name columns by text": any(
                 not isinstance(c, str) for v in self.columns.values() for c in _listed(v)
             ),
+            f"decimal must be '.' or ',', not {self.decimal!r}": self.decimal not in (".", ","),
             f"delimiter must be one character, not {self.delimiter!r}": len(self.delimiter) != 1,
             "columns lon and lat go together": ("lon" in self.columns) != ("lat" in self.columns),
             "columns x and y go together": ("x" in self.columns) != ("y" in self.columns),
@@ -146,9 +148,10 @@ class Table(Source):
             from pyproj import Transformer
 
             to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
-            lon, lat = to_degrees.transform(rows.number(self.columns["x"]), rows.number(self.columns["y"]))
+            x, y = (rows.number(self.columns[key], self.decimal) for key in ("x", "y"))
+            lon, lat = to_degrees.transform(x, y)
             return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
-        return rows.number(self.columns.get("lon", "lon")), rows.number(self.columns.get("lat", "lat"))
+        return tuple(rows.number(self.columns.get(key, key), self.decimal) for key in ("lon", "lat"))  # type: ignore[return-value]  # two of them
 
     def _local(self, times: pd.Series) -> pd.Series:
         if self.time_zone is None or times.dt.tz is not None:
@@ -170,7 +173,7 @@ class Table(Source):
     def _weight(self, rows: Rows) -> np.ndarray | float:
         if "weight" not in self.columns:
             return 1.0
-        weight = rows.number(self.columns["weight"])
+        weight = rows.number(self.columns["weight"], self.decimal)
         rows.quarantine(~(np.isfinite(weight) & (weight >= 0)), "weight missing, negative or infinite")
         return weight
 

@@ -22,13 +22,14 @@ from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube
 from htgeo.cube.schema import variables_of
 from htgeo.evaluation import evaluate, scores_to_dict, split_time
 from htgeo.export import export
-from htgeo.features import FEATURES, add_features
+from htgeo.features import FEATURES, Feature, add_features
+from htgeo.features.sets import SETS, feature_set
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
 from htgeo.models import MODELS, LightGBM, Model, add_risk
 from htgeo.sources import Events, Places, Region, Series, read_region, read_source
-from htgeo.study.settings import TARGET, RegionSettings, Study, split_named
+from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_named
 
 log = logging.getLogger("htgeo")
 Say = Callable[[str], None]
@@ -71,12 +72,9 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
 
 def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
     out.mkdir(parents=True, exist_ok=True)
-    _remove_products(out)
     with _logged(out / "log.txt", say) as tell:
         text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        (out / "study.yaml").write_text(
-            f"# As resolved by htgeo {VERSION}; every default is written out.\n{text}", "utf-8"
-        )
+        (out / "study.yaml").write_text(f"# As resolved by htgeo {VERSION}; it can be run again.\n{text}", "utf-8")
         digest = _settings_hash(study)
         areas = [_region(study.region), *map(_region, study.layers)]
         sources = _read_sources(study, areas, out, tell)
@@ -89,11 +87,10 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
         tell(f"store: {out / 'cube'} at commit {commit}")
         cube = open_cube(out / "cube")
-        risks = [
-            f"risk_{name}" for name in study.model_names
-        ]  # a store lists variables by name, a table by rank of the study
-        cube = cube[[*(name for name in cube.data_vars if name not in risks), *risks]]
+        risks = {f"risk_{name}": cube[f"risk_{name}"] for name in study.model_names}  # a store lists them by name
+        cube = cube.drop_vars(risks).assign(risks)
         table = _score(study, cube, out)
+        log.info("scores\n%s", table["value"].to_pandas().T.to_string())
         _write_products(study, cube, areas[0], out, tell)
     return table
 
@@ -144,9 +141,11 @@ def _read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> di
     for name, source in study.sources.items():
         read[name] = read_source(source.kind, source.file, areas=areas, **(source.model_extra or {}))
         tell(f"{name}: {read[name].report}")
-        if len(read[name].report.quarantine):
+    _remove_products(out)
+    for name, item in read.items():
+        if len(item.report.quarantine):
             (out / "quarantine").mkdir(exist_ok=True)
-            read[name].report.write_quarantine(out / "quarantine" / f"{name}.csv")
+            item.report.write_quarantine(out / "quarantine" / f"{name}.csv")
     rows = {name: item.report.to_dict() for name, item in read.items()}
     write_json(out / "rows.json", rows)
     return read
@@ -169,8 +168,9 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
     """Grid all events, join series and places."""
     label = study.label
     events = {name: item for name, item in sources.items() if isinstance(item, Events)}
-    precision = "point" if label.precision == "point" else None
-    layers = {**events, TARGET: events[label.source].select(category=label.categories, precision=precision)}
+    point = "point" if label.precision == "point" else None
+    target = events[label.source].select(category=label.categories, precision=point)
+    layers = events if len(target) == len(events[label.source]) else {**events, TARGET: target}
     cube = grid_events(layers, grid)
     for name, item in sources.items():
         if isinstance(item, Series):
@@ -187,13 +187,10 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
 
 def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
     """Add features and label, fit every model, add its risk."""
-    features = (
-        study.features
-        if isinstance(study.features, str)
-        else [build("feature", FEATURES[name], options) for name, options in map(split_named, study.features)]
-    )
-    cube = add_features(cube, features)
-    cube = add_label(cube, AnyWithin(TARGET, days=study.label.within_days))
+    items = [study.features] if isinstance(study.features, str) else study.features
+    cube = add_features(cube, _features(list(items), cube))
+    layer = TARGET if TARGET in cube else study.label.source
+    cube = add_label(cube, AnyWithin(layer, days=study.label.within_days))
     first_test = study.split.validate_until + timedelta(days=1)
     train, _ = split_time(cube, str(first_test))
     for item in study.models:
@@ -201,6 +198,15 @@ def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
         tell(f"fitting {model.name} on {str(train.time.values[0])[:10]} to {str(train.time.values[-1])[:10]}")
         cube = add_risk(cube, model.fit(train))
     return cube
+
+
+def _features(items: list[Named], cube: xr.Dataset) -> list[Feature]:
+    """Return the features of a list; a set in it is extended, and features named beside it replace those of the set."""
+    named = [split_named(item) for item in items]
+    own = [build("feature", FEATURES[name], options) for name, options in named if name not in SETS]
+    taken = {(f.name, getattr(f, "layer", None)) for f in own}
+    of_sets = [f for name, _ in named if name in SETS for f in feature_set(name, cube)]
+    return [f for f in of_sets if (f.name, getattr(f, "layer", None)) not in taken] + own
 
 
 def _model(study: Study, name: str, options: dict[str, Any]) -> Model:

@@ -157,7 +157,7 @@ class Study(Settings):
             message = f"sources need names of letters, digits and _, other than {TARGET!r}; these are {', '.join(self.sources)}"
             raise ValueError(message)
         if not self.grid.start <= self.split.train_until or not self.split.test_until <= self.grid.end:
-            message = f"the split ({self.split.train_until} to {self.split.test_until}) must lie within the days of the grid ({self.grid.start} to {self.grid.end})"
+            message = f"split ({self.split.train_until} to {self.split.test_until}) must lie within the days of the grid ({self.grid.start} to {self.grid.end})"
             raise ValueError(message)
         if self.outputs.model is not None and self.outputs.model not in self.model_names:
             message = f"outputs.model {self.outputs.model!r} is none of the models: {', '.join(self.model_names)}"
@@ -170,8 +170,9 @@ class Study(Settings):
         if isinstance(features, str) and features not in SETS:
             message = f"there is no feature set {features!r}; known are {', '.join(SETS)}, or give a list"
             raise ValueError(message)
-        for item in [] if isinstance(features, str) else features:
-            _built(FEATURES, *split_named(item))
+        for name, options in [] if isinstance(features, str) else map(split_named, features):
+            if name not in SETS:
+                _built(FEATURES, name, options)
         return features
 
     @field_validator("models")

@@ -43,4 +43,32 @@ split: {train_until: 2015-08-31, validate_until: 2015-09-30, test_until: 2015-12
 outputs: {map: true, export: [gpkg, csv]}
 """
 
-TEMPLATES = {"nyc": NYC}
+CITY = """\
+# A study of any city. File names are relative to this file. Run it with: htgeo run study.yaml --out study-output
+name: my-city
+
+# Polygons with a name column, in any coordinate system; layer is what one area is called.
+region: {file: districts.geojson, name_column: name, layer: district}
+
+# Give the city's own time zone. Resolution 8: 0.7 km2 a cell; 9: 0.1 km2.
+grid: {resolution: 8, start: 2021-01-01, end: 2023-12-31, time_zone: Europe/Amsterdam}
+
+# known: when the event was reported. Without it events count as known when they occurred.
+sources:
+  incident:
+    kind: table
+    file: incidents.csv
+    delimiter: ";"
+    decimal: ","
+    columns: {id: number, occurred: [date, time], known: reported, lon: lon, lat: lat, category: kind}
+    time_format: "%d-%m-%Y %H:%M"
+    known_format: "%d-%m-%Y"
+
+label: {source: incident, categories: [burglary], within_days: 7}
+features: default
+models: [historical_rate, ewma_rate, lightgbm]
+split: {train_until: 2022-12-31, validate_until: 2023-03-31, test_until: 2023-12-24}
+outputs: {map: true, export: [gpkg, csv]}
+"""
+
+TEMPLATES = {"nyc": NYC, "city": CITY}
