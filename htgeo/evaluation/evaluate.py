@@ -1,7 +1,6 @@
 """Scores of every risk in a cube, with intervals and against baselines."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,17 +140,12 @@ def _samples(
     over = known.any(axis=0)  # days whose label is over; the others would only dilute the bootstrap
     covered = np.convolve(over, np.ones(horizon)) > 0  # an event counts once, however many windows it falls into
     known, observed, events = known[:, over], observed[:, over], events[:, over]
-    base = Sample(
-        observed,
-        np.where(known, observed, np.nan),
-        np.where(known, events, 0.0),
-        cube["cell_area"].values,
-        float("nan"),
-    )
     samples = [
-        replace(
-            base,
+        Sample(
             forecast=np.where(known, loaded[name].values[:, over], np.nan),
+            observed=np.where(known, observed, np.nan),
+            events=np.where(known, events, 0.0),
+            area=cube["cell_area"].values,
             base_rate=float(cube[name].attrs.get("base_rate", observed[known].mean())),
         )
         for name in risks
