@@ -188,5 +188,5 @@ def test_split_time__gap_follows_from_the_horizon(labelled: xr.Dataset) -> None:
         ht.split_time(labelled, "2021-05-10", gap=2)
     with pytest.raises(InputError, match="leaves no test day"):
         ht.split_time(labelled, "2022-05-10")
-    with pytest.raises(InputError, match="must be a day like"):
+    with pytest.raises(InputError, match="a day looks like"):
         ht.split_time(labelled, "May")

@@ -300,3 +300,69 @@ def test_long_files__are_read_in_few_chunks(tmp_path: Path) -> None:
     assert table.index.tolist() == [*range(1, 60_001), 60_002]
     assert table["b"].tolist()[-2:] == ["x, 59999", "9"]
     assert table["b"].array._pa_array.num_chunks == 1
+
+
+def test_quotes_in_pairs__swallow_nothing_either(tmp_path: Path) -> None:
+    from htgeo.sources.files import read_rows
+
+    text = 'id,a,b,vic_name\n1,5" pipe,"x,V1\n2,3,4,V2\n3,"say ""hi"", you",5,V3\n4,9" q,"y,V4\n5,5,5,V5'
+    (tmp_path / "t.csv").write_text(text)
+    table, malformed = read_rows(tmp_path / "t.csv", ["a", "b"])
+    assert table.to_numpy().tolist() == [["3", "4"], ['say "hi", you', "5"], ["5", "5"]]
+    assert (table.index.tolist(), malformed) == ([2, 3, 5], [1, 4])
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "malformed"),
+    [
+        ("a,b\r\n1,2\r\n3,4", [1, 2], []),
+        ("a,b\n1,2\n3,4\r5,6\n7,8\n", [1, 2, 3, 4], []),
+        ("a,b\n1,2\n3\n4,5\n", [1, 3], [2]),
+        ('a,"len 5"" x",b\n1,2,3\n4,5,6\n', [1, 2], []),
+        ("\ufeffa,b\n1,2\n", [1], []),
+    ],
+)
+def test_line_ends_and_headers(tmp_path: Path, text: str, rows: list[int], malformed: list[int]) -> None:
+    from htgeo.sources.files import read_rows
+
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    table, bad = read_rows(tmp_path / "t.csv", ["a", "b"])
+    assert (table.index.tolist(), bad) == (rows, malformed)
+
+
+def test_carriage_returns_and_utf_16__are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="save it as UTF-8 with newlines"):
+        read(tmp_path / "t.csv", "when,lon,lat\r2021-01-02,-73.95,40.65\r")
+
+
+def test_offsets_by_format(tmp_path: Path) -> None:
+    events = read(
+        tmp_path / "t.csv", "when,lon,lat\n02/01/2021 11.30 PM -0500,-73.95,40.65\n", time_format="%d/%m/%Y %I.%M %p %z"
+    )
+    assert str(events.table["occurred"][0]) == "2021-01-03 04:30:00+00:00"
+
+
+def test_risks_of_two_labels__are_not_scored_together(cube: xr.Dataset) -> None:
+    one, seven = (ht.add_label(cube, ht.AnyWithin("crime", days=d)) for d in (1, 7))
+    both = ht.add_risk(seven, ht.HistoricalRate().fit(seven))
+    both = ht.add_risk(both, ht.EwmaRate(half_life=30).fit(one))
+    with pytest.raises(CubeError, match=r"forecast different labels \(crime_any_within_1, crime_any_within_7\)"):
+        ht.evaluate(both)
+
+
+def test_calendar__makes_only_what_is_asked_for(cube: xr.Dataset) -> None:
+    no_country = cube.assign_attrs(time_zone="UTC")
+    assert "weekday" in ht.add_features(no_country, [ht.Calendar(["weekday"])])
+    with pytest.raises(InputError, match="'UTC' belongs to no country"):
+        ht.add_features(no_country, [ht.Calendar()])
+
+
+@pytest.mark.parametrize("day", ["notadate", "2021", "2021-05"])
+def test_days__are_whole_days(cube: xr.Dataset, day: str, tmp_path: Path) -> None:
+    for call in (
+        lambda: ht.write_map_page(cube, "crime", tmp_path / "m.html", time=day),
+        lambda: ht.export(cube, tmp_path / "a.csv", "crime", time=day),
+        lambda: ht.split_time(cube, day),
+    ):
+        with pytest.raises(InputError, match=f"a day looks like 2024-05-14, not '{day}'"):
+            call()

@@ -54,6 +54,8 @@ def write(folder: Path, text: str) -> Path:
         ("kind: tahub_cases", "kind: tahub", r"line 7: sources.case: there is no source 'tahub'; known are .*did you mean 'tahub_cases'"),
         ("kind: tahub_cases,", "kind: tahub_cases, role: [x],", r"line 7: sources.case: the source 'tahub_cases' has no option 'role'; did you mean 'roles'"),
         ("frequency: month", "frequency: week", r"line 8: sources.jfk: the source 'series', option 'frequency': input should be 'month' or 'day' \(given: 'week'\)"),
+        ("{ewma_rate: {half_life: 30}}", "{ewma_rate: {half_life: 30}}, ewma_rate", "line 12: models: the model 'ewma_rate' stands twice"),
+        ("features: [", "features: [{default: {days: [1]}}, ", "line 11: features: the feature set 'default' takes no options"),
         ("days: [1, 7]", "days: [0]", "line 11: features: lags must be whole days of at least 1, not 0"),
         ("max_trees: 30", "max_tree: 30", r"line 12: models: the model 'lightgbm' has no option 'max_tree'; did you mean 'max_trees'"),
         ("kind: tahub_cases,", "kind: tahub_cases, roles: Arrest,", r"line 7: sources.case: the source 'tahub_cases', option 'roles': .*\(given: 'Arrest'\)"),
@@ -142,6 +144,13 @@ def test_features__default_is_extended_and_replaced(folder: Path) -> None:
     assert [f.names for f in features if f.name == "calendar"] == [["weekday"]]
     assert [list(f.days) for f in features if f.name == "lag"] == [[2]]
     assert {"rolling_sum", "ring_sum", "recency", "static"} <= {f.name for f in features}
+
+
+def test_run__never_overwrites_a_study_file_of_the_user(folder: Path) -> None:
+    path = write(folder, GOOD)
+    done = htgeo("run", "study.yaml", "--out", ".", cwd=folder)
+    assert (done.returncode, "choose another folder with --out" in done.stderr) == (2, True)
+    assert path.read_text() == GOOD
 
 
 def test_label_of_all_events__makes_no_second_layer(folder: Path) -> None:

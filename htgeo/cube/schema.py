@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from htgeo.core.errors import CubeError
+from htgeo.core.errors import CubeError, InputError
 from htgeo.core.use import INTENDED_USE
 
 XarrayObject = TypeVar("XarrayObject", xr.Dataset, xr.DataArray)
@@ -113,12 +113,27 @@ def require(cube: xr.Dataset, name: str, what: str = "variable") -> xr.DataArray
     return cube[name]
 
 
+def as_day(day: Any) -> Any:
+    """Return a day like ``2024-05-14`` as datetime64[ns]; None stays None."""
+    if day is None:
+        return None
+    try:
+        moment = np.asarray(day, dtype="datetime64")
+    except ValueError:
+        moment = np.asarray("NaT", dtype="datetime64")
+    if np.isnat(moment) or np.datetime_data(moment.dtype)[0] in ("Y", "M", "W"):
+        message = f"a day looks like 2024-05-14, not {day!r}"
+        raise InputError(message)
+    return moment.astype("datetime64[D]").astype("datetime64[ns]")[()]
+
+
 def select_days(cube: XarrayObject, time: str | slice | None) -> XarrayObject:
     """Return a cube, or a variable of it, for a day or a range of days; the last day if None."""
     days = cube["time"].values
     if time is None:
         time = slice(days[-1], days[-1])
-    chosen = cube.sel(time=time if isinstance(time, slice) else slice(time, time))
+    first, last = (time.start, time.stop) if isinstance(time, slice) else (time, time)
+    chosen = cube.sel(time=slice(as_day(first), as_day(last)))
     if not chosen.sizes["time"]:
         message = f"the cube has no day {time}; it has {str(days[0])[:10]} to {str(days[-1])[:10]}"
         raise CubeError(message)

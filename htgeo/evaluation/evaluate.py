@@ -9,7 +9,7 @@ import xarray as xr
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.core.registry import near
-from htgeo.cube.schema import check_cube, require, variables_of
+from htgeo.cube.schema import as_day, check_cube, require, variables_of
 from htgeo.evaluation.base import SCORES, Sample
 from htgeo.labels.within import coming_sum
 
@@ -77,6 +77,9 @@ def evaluate(
     True
     """
     check_cube(cube)
+    if draws < 0 or not 0 < level < 1:
+        message = f"draws must be 0 or more and level between 0 and 1, not {draws!r} and {level!r}"
+        raise InputError(message)
     names = list(scores) if scores is not None else list(SCORES)
     scorers = [SCORES[name]() for name in names]
     risks = _risks(cube, against)
@@ -119,12 +122,16 @@ def _samples(
     cube: xr.Dataset, risks: list[str], start: str | None, stop: str | None
 ) -> tuple[list[Sample], dict[str, Any]]:
     """Return one sample a risk, over the same cell-days: those where every risk and the label are known."""
-    label = require(cube, cube[risks[0]].attrs["label"], "label")
-    days = cube.sel(time=slice(start, stop))
+    labels = {cube[name].attrs["label"] for name in risks}
+    if len(labels) > 1:
+        message = f"the risks forecast different labels ({', '.join(sorted(labels))}) and cannot be scored together; drop some with cube.drop_vars"
+        raise CubeError(message)
+    label = require(cube, labels.pop(), "label")
+    days = cube.sel(time=slice(as_day(start), as_day(stop)))
     if not days.sizes["time"]:
         message = f"no day to score between {start} and {stop}; the cube has {str(cube.time.values[0])[:10]} to {str(cube.time.values[-1])[:10]}"
         raise CubeError(message)
-    counts = cube[label.attrs["layer"]].sel(time=slice(start, None)).compute()
+    counts = cube[label.attrs["layer"]].sel(time=slice(as_day(start), None)).compute()
     loaded = days[[*risks, str(label.name)]].compute()
     events = coming_sum(counts.values, int(label.attrs["horizon"]))[:, : days.sizes["time"]]
     observed = loaded[str(label.name)].values

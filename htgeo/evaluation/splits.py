@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import InputError
-from htgeo.cube.schema import check_cube, variables_of
+from htgeo.cube.schema import as_day, check_cube, variables_of
 
 
 def split_time(cube: xr.Dataset, date: str, *, gap: int | None = None) -> tuple[xr.Dataset, xr.Dataset]:
@@ -54,13 +54,9 @@ def split_time(cube: xr.Dataset, date: str, *, gap: int | None = None) -> tuple[
     if gap < horizon - 1:
         message = f"a gap of {gap} days lets labels of the training days reach into the test days; the horizon of {horizon} days demands at least {horizon - 1}"
         raise InputError(message)
-    try:
-        first = np.datetime64(date, "D")
-    except ValueError as error:
-        message = f"date must be a day like 2024-01-01, not {date!r}"
-        raise InputError(message) from error
+    first = as_day(date)
     days = cube["time"].values.astype("datetime64[D]")
-    train, test = cube.isel(time=days < first - gap), cube.isel(time=days >= first)
+    train, test = cube.isel(time=days < first - np.timedelta64(gap, "D")), cube.isel(time=days >= first)
     if not train.sizes["time"] or not test.sizes["time"]:
         message = f"{date} with a gap of {gap} days leaves no {'training' if not train.sizes['time'] else 'test'} day in {days[0]} to {days[-1]}"
         raise InputError(message)

@@ -1,6 +1,6 @@
 """The calendar of the day to be forecast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
@@ -61,21 +61,19 @@ class Calendar(Feature):
         """Return the columns asked for."""
         days = pd.DatetimeIndex(cube["time"].values)
         south = 6 if float(cube["lat"].mean()) < 0 else 0
-        made = {
-            "weekday": (days.day_of_week, WEEKDAYS, "day of the week"),
-            "month": (days.month - 1, tuple(str(m) for m in range(1, 13)), "month"),
-            "season": ((days.month + south) % 12 // 3, SEASONS, "season"),
-            "holiday": (self._holiday(days, str(cube.attrs.get("time_zone"))), ("no", "yes"), "public holiday"),
+        zone = str(cube.attrs.get("time_zone"))
+        made: dict[str, tuple[Callable[[], object], Sequence[str], str]] = {
+            "weekday": (lambda: days.day_of_week, WEEKDAYS, "day of the week"),
+            "month": (lambda: days.month - 1, tuple(str(m) for m in range(1, 13)), "month"),
+            "season": (lambda: (days.month + south) % 12 // 3, SEASONS, "season"),
+            "holiday": (lambda: self._holiday(days, zone), ("no", "yes"), "public holiday"),
         }
-        return {
-            name: column(
-                xr.DataArray(np.asarray(made[name][0], np.float32), dims="time", coords={"time": cube["time"]}),
-                "1",
-                made[name][2],
-                categories=list(made[name][1]),
-            )
-            for name in self.names
-        }
+        columns = {}
+        for name in self.names:
+            values, categories, text = made[name]
+            data = xr.DataArray(np.asarray(values(), np.float32), dims="time", coords={"time": cube["time"]})
+            columns[name] = column(data, "1", text, categories=list(categories))
+        return columns
 
     def _holiday(self, days: pd.DatetimeIndex, time_zone: str) -> np.ndarray:
         import holidays

@@ -50,7 +50,11 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     coords: dict[str, object] = {"cell": ("cell", cells, cube["cell"].attrs), "time": time}
     names = list(cube.variables)
     for name in names:
-        if name not in coords and cube[name].dims == ("cell",) and cube[name].chunks is None:
+        if (
+            name not in coords
+            and cube[name].dims == ("cell",)
+            and (name in cube.coords or role_of(cube[name]) == "place")
+        ):
             coords[str(name)] = ("cell", np.resize(cube[name].values, len(cells)), cube[name].attrs)
     trial = xr.Dataset(coords=coords, attrs=cube.attrs)
     for number, name in enumerate(names):

@@ -93,7 +93,7 @@ def write_map_page(
         "missing_color": MISSING,
         "is_risk": is_risk,
     }
-    script, figure = _figure(cube, region)
+    script, figure = _figure(cube, region, is_risk)
     place = "" if source == "" else f"{source} "
     text = {
         "title": escape(title or f"{variable}, {settings['days'][0]} to {settings['days'][-1]}"),
@@ -118,7 +118,7 @@ def write_map_page(
     return path
 
 
-def _figure(cube: xr.Dataset, region: Region | None) -> tuple[str, str]:
+def _figure(cube: xr.Dataset, region: Region | None, is_risk: bool) -> tuple[str, str]:
     """Return the script and the element of the figure: hexagons without values yet, and outlines."""
     import shapely
     from bokeh.embed import components
@@ -168,7 +168,7 @@ def _figure(cube: xr.Dataset, region: Region | None) -> tuple[str, str]:
     tips = [
         ("Cell", "@cell"),
         (layer.capitalize() if layer else "Area", "@place"),
-        ("Risk", "@risk"),
+        ("Risk" if is_risk else "Value", "@risk"),
         ("Rank", "@rank"),
     ]
     plot.add_tools(HoverTool(renderers=[hexes], tooltips=tips, point_policy="follow_mouse"))

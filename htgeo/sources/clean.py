@@ -135,7 +135,9 @@ class Rows:
         for column in columns[1:]:
             text = text + " " + self.text(column).fillna("00:00:00")
         offset = text.str.contains(OFFSET, regex=True, na=False)
-        if "%z" in time_format or (time_format == "ISO8601" and offset.any()):
+        if "%z" in time_format:
+            return pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
+        if time_format == "ISO8601" and offset.any():
             if not offset[text.notna()].all():
                 self.notes.append(f"some times in {columns[0]!r} have an offset from UTC, those without are not used")
             return pd.to_datetime(text.where(offset), format=time_format, errors="coerce", utc=True)

@@ -126,7 +126,6 @@ def _read_csv(
 
     header = list(names) if names is not None else column_names(path, encoding=encoding, delimiter=delimiter)
     require_columns(columns, header, path.name)
-    first = 0 if names is not None else 1
     uneven: list[int] = []
 
     def skip(row: Any) -> str:
@@ -134,36 +133,40 @@ def _read_csv(
         return "skip"
 
     with _unpacked(path) as stream:
-        lines = _Lines(stream, path.name)
+        if names is None:
+            stream.readline()
+        lines = _Lines(stream, path.name, delimiter)
         try:
             table = pacsv.read_csv(
                 lines,
-                pacsv.ReadOptions(column_names=header, skip_rows=first, encoding=encoding, use_threads=False),
+                pacsv.ReadOptions(column_names=header, encoding=encoding, use_threads=False),
                 pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
                 pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
             )
         except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
             if "Empty CSV" in str(error):
-                return pd.DataFrame(columns=list(columns)), []
+                return pd.DataFrame(columns=list(columns)), lines.broken
             raise InputError(_csv_fault(path, encoding, error)) from error
     frame: pd.DataFrame = table.combine_chunks().to_pandas()
-    given = np.setdiff1d(np.arange(1, lines.count + 1), lines.unbalanced)  # line numbers that reached the parser
-    good = np.delete(given, [*range(first), *(number - 1 for number in uneven)])[: len(frame)] - first
-    frame.index = pd.Index(good)
-    return frame, sorted(int(n) - first for n in [*lines.unbalanced, *given[[u - 1 for u in uneven]]])
+    given = np.setdiff1d(np.arange(1, lines.count + 1), lines.broken)  # row numbers that reached the parser
+    frame.index = pd.Index(np.delete(given, [number - 1 for number in uneven]))
+    return frame, sorted([*lines.broken, *(int(given[number - 1]) for number in uneven)])
 
 
 class _Lines(io.RawIOBase):
-    """A stream of the lines of a CSV whose quotes are balanced, up to MAX_BYTES.
+    """A stream of the lines of a CSV whose quoted fields end on their line, up to MAX_BYTES.
 
     An open quote would swallow the lines after it, columns about persons included: such a line, and one of a value
     with a line break, is left out and noted.
     """
 
-    def __init__(self, stream: Any, name: str) -> None:
+    def __init__(self, stream: Any, name: str, delimiter: str) -> None:
+        part = re.escape(delimiter.encode())
+        one = rb'(?:"(?:[^"]|"")*"|[^"%b][^%b]*|)' % (part, part)
+        self._whole = re.compile(rb"%b(?:%b%b)*" % (one, part, one)).fullmatch
         self._stream, self._name = stream, name
         self._rest, self._given = memoryview(b""), 0
-        self.count, self.unbalanced = 0, list[int]()
+        self.count, self.broken = 0, list[int]()
 
     def readable(self) -> bool:
         return True
@@ -179,18 +182,18 @@ class _Lines(io.RawIOBase):
             if self._given > MAX_BYTES:
                 message = f"{self._name} unpacks to more than {MAX_BYTES / 2**30:.0f} GiB"
                 raise InputError(message)
-            self._rest = memoryview(self._balanced(piece))
+            self._rest = memoryview(self._sound(piece))
         data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
 
-    def _balanced(self, piece: bytes) -> bytes:
-        """Return the lines of a piece whose quotes are balanced; note the numbers of the others."""
-        lines = piece.splitlines(keepends=True) if b'"' in piece else []
-        odd = [number for number, line in enumerate(lines) if line.count(b'"') % 2]
-        self.unbalanced += [self.count + number + 1 for number in odd]
-        self.count += len(lines) or piece.count(b"\n") + (piece[-1:] != b"\n")
-        return b"".join(line for line in lines if not line.count(b'"') % 2) if odd else piece
+    def _sound(self, piece: bytes) -> bytes:
+        """Return the lines of a piece without those whose quotes stay open; note their numbers."""
+        lines = piece.splitlines(keepends=True)
+        broken = {n for n, line in enumerate(lines) if b'"' in line and not self._whole(line.rstrip(b"\r\n"))}
+        self.broken += [self.count + n + 1 for n in sorted(broken)]
+        self.count += len(lines)
+        return b"".join(line for n, line in enumerate(lines) if n not in broken) if broken else piece
 
 
 def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
@@ -202,15 +205,19 @@ def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
 def column_names(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[str]:
     """Return the column names in the first line of a CSV."""
     with _unpacked(path) as stream:
-        try:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
-            header = next(csv.reader(text, delimiter=delimiter), [])
-        except (UnicodeDecodeError, LookupError, csv.Error) as error:
-            raise InputError(_csv_fault(path, encoding, error)) from error
+        line: bytes = stream.readline().rstrip(b"\r\n")
+    if b"\r" in line or encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
+        message = f"{path.name} has carriage returns as line ends, or is UTF-16; save it as UTF-8 with newlines"
+        raise InputError(message)
+    try:
+        text = line.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        header = next(csv.reader([text], delimiter=delimiter), [])
+    except (UnicodeDecodeError, LookupError, csv.Error) as error:
+        raise InputError(_csv_fault(path, encoding, error)) from error
     if not header:
         message = f"{path.name} is empty, or begins with an empty line"
         raise InputError(message)
-    doubles = sorted({name for name in header if header.count(name) > 1})
+    doubles = sorted({name for name in header if name and header.count(name) > 1})
     if doubles:
         message = f"{path.name} names the column {', '.join(doubles)} twice; give names=[...] and header: false"
         raise InputError(message)

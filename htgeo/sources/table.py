@@ -73,6 +73,10 @@ class Table(Source):
             "columns must name columns by text": any(
                 not isinstance(c, str) for v in self.columns.values() for c in _listed(v)
             ),
+            "occurred and known name one column, or a pair [date, time]": any(
+                len(_listed(self.columns.get(key, "one"))) not in (1, 2) for key in ("occurred", "known")
+            ),
+            "names holds a name twice": self.names is not None and len(set(self.names)) < len(self.names),
             f"decimal must be '.' or ',', not {self.decimal!r}": self.decimal not in (".", ","),
             f"delimiter must be one character, not {self.delimiter!r}": len(self.delimiter) != 1,
             "columns lon and lat go together": ("lon" in self.columns) != ("lat" in self.columns),

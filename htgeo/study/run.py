@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,6 +32,8 @@ from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_nam
 
 log = logging.getLogger("htgeo")
 Say = Callable[[str], None]
+RESOLVED = "# As resolved by htgeo"
+"""How the study file in an output folder begins."""
 
 
 def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) -> xr.Dataset:  # noqa: ARG005  # quiet by default
@@ -72,9 +73,15 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
 
 def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
     out.mkdir(parents=True, exist_ok=True)
+    settings = out / "study.yaml"
+    if settings.exists() and not settings.read_text("utf-8").startswith(RESOLVED):
+        message = (
+            f"{str(out)!r} holds a study file of yours, which a run would overwrite; choose another folder with --out"
+        )
+        raise SettingsError(message)
     with _logged(out / "log.txt", say) as tell:
         text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        (out / "study.yaml").write_text(f"# As resolved by htgeo {VERSION}; it can be run again.\n{text}", "utf-8")
+        settings.write_text(f"{RESOLVED} {VERSION}; it can be run again.\n{text}", "utf-8")
         digest = _settings_hash(study)
         areas = [_region(study.region), *map(_region, study.layers)]
         sources = _read_sources(study, areas, out, tell)
@@ -97,10 +104,9 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
 
 def _remove_products(out: Path) -> None:
     """Remove what an earlier run wrote, but for the store, which keeps its history."""
-    for name in ("rows.json", "scores.json", "truth.json"):
-        (out / name).unlink(missing_ok=True)
-    for name in ("maps", "export", "quarantine"):
-        shutil.rmtree(out / name, ignore_errors=True)
+    for pattern in ("rows.json", "scores.json", "truth.json", "maps/risk.html", "export/risk.*", "quarantine/*.csv"):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def _settings_hash(study: Study) -> str:
@@ -204,9 +210,14 @@ def _features(items: list[Named], cube: xr.Dataset) -> list[Feature]:
     """Return the features of a list; a set in it is extended, and features named beside it replace those of the set."""
     named = [split_named(item) for item in items]
     own = [build("feature", FEATURES[name], options) for name, options in named if name not in SETS]
-    taken = {(f.name, getattr(f, "layer", None)) for f in own}
+    taken = set(map(_subject, own))
     of_sets = [f for name, _ in named if name in SETS for f in feature_set(name, cube)]
-    return [f for f in of_sets if (f.name, getattr(f, "layer", None)) not in taken] + own
+    return [f for f in of_sets if _subject(f) not in taken] + own
+
+
+def _subject(feature: Feature) -> tuple[str, str | None]:
+    """Return the kind of a feature and the layer or series it is made from."""
+    return feature.name, getattr(feature, "layer", getattr(feature, "series", None))
 
 
 def _model(study: Study, name: str, options: dict[str, Any]) -> Model:

@@ -77,7 +77,9 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     kind: str
-    file: Annotated[list[File], BeforeValidator(lambda files: files if isinstance(files, list) else [files])]
+    file: Annotated[
+        list[File], BeforeValidator(lambda files: files if isinstance(files, list) else [files]), Field(min_length=1)
+    ]
 
     @model_validator(mode="after")
     def _known_options(self) -> Self:
@@ -90,7 +92,7 @@ class LabelSettings(Settings):
     """What is to be forecast: any event of a source within some days."""
 
     source: str
-    categories: list[str] | None = None
+    categories: list[str] | None = Field(None, min_length=1)
     within_days: int = Field(1, ge=1)
     precision: Literal["point", "any"] = "point"
 
@@ -173,6 +175,10 @@ class Study(Settings):
         for name, options in [] if isinstance(features, str) else map(split_named, features):
             if name not in SETS:
                 _built(FEATURES, name, options)
+            elif options:
+                message = f"the feature set {name!r} takes no options"
+                raise ValueError(message)
+        _refuse_doubles("feature set", [i for i in features if isinstance(i, str) and i in SETS])
         return features
 
     @field_validator("models")
@@ -180,6 +186,7 @@ class Study(Settings):
     def _known_models(cls, models: list[Named]) -> list[Named]:
         for item in models:
             _built(MODELS, *split_named(item))
+        _refuse_doubles("model", [split_named(item)[0] for item in models])
         return models
 
     @property
@@ -197,6 +204,13 @@ def split_named(item: Named) -> tuple[str, dict[str, Any]]:
         raise ValueError(message)
     ((name, options),) = item.items()
     return name, dict(options or {})
+
+
+def _refuse_doubles(kind: str, names: list[str]) -> None:
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        message = f"the {kind} {double!r} stands twice; one of each can be given"
+        raise ValueError(message)
 
 
 def _built(registry: Any, name: str, options: dict[str, Any]) -> None:
