@@ -16,7 +16,7 @@ def day_range(start: str, end: str) -> np.ndarray:
     if last < first:
         message = f"end {last} lies before start {first}"
         raise InputError(message)
-    return np.arange(first, last + 1)
+    return np.arange(first, last + np.timedelta64(1, "D"))
 
 
 def civil_days(times: pd.Series, time_zone: str) -> np.ndarray:

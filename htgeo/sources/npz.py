@@ -88,7 +88,7 @@ class Npz(Source):
         index = dict(zip(self.axes, where, strict=True))
         place = self._square_place(index, areas, path) if "row" in index else _cell_place(index, arrays)
         days = (
-            np.datetime64(str(self.first_day), "D") + index["day"]
+            np.datetime64(str(self.first_day), "D") + index["day"].astype("timedelta64[D]")
             if "day" in index
             else arrays["time"].astype("datetime64[D]")[index["time"]]
         )

@@ -205,7 +205,7 @@ def write_demo_city(folder: str | Path, *, start: str = "2021-01-01", end: str =
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     city = City(seed)
-    days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + 1)
+    days = np.arange(np.datetime64(start, "D"), np.datetime64(end, "D") + np.timedelta64(1, "D"))
     files.write_regions(city, folder)
     files.write_complaints(city, days, folder / "complaints.csv.gz")
     files.write_cases(city, days, folder / "cases.csv")

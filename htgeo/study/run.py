@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import yaml
 
@@ -241,10 +240,10 @@ def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, t
     """Write the map page and the exports."""
     outputs = study.outputs
     variable = f"risk_{outputs.model or study.model_names[-1]}"
-    stop = np.datetime64(study.split.test_until, "D")
+    stop = study.split.test_until
 
     def last(days: int) -> slice:
-        first = max(stop - days + 1, np.datetime64(study.split.validate_until, "D") + 1)
+        first = max(stop - timedelta(days=days - 1), study.split.validate_until + timedelta(days=1))
         return slice(str(first), str(stop))
 
     if outputs.map:
