@@ -117,14 +117,13 @@ def as_day(day: Any) -> Any:
     """Return a day like ``2024-05-14`` as datetime64[ns]; None stays None."""
     if day is None:
         return None
+    whole = not isinstance(day, str) or len(day) >= len("2024-05-14")  # "2024-05" is a month
     try:
-        moment = np.asarray(day, dtype="datetime64")
-    except ValueError:
-        moment = np.asarray("NaT", dtype="datetime64")
-    if np.isnat(moment) or np.datetime_data(moment.dtype)[0] in ("Y", "M", "W"):
+        moment = np.datetime64(day if whole else "no day", "D")
+    except ValueError as error:
         message = f"a day looks like 2024-05-14, not {day!r}"
-        raise InputError(message)
-    return moment.astype("datetime64[D]").astype("datetime64[ns]")[()]
+        raise InputError(message) from error
+    return moment.astype("datetime64[ns]")
 
 
 def select_days(cube: XarrayObject, time: str | slice | None) -> XarrayObject:
