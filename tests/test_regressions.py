@@ -366,3 +366,9 @@ def test_days__are_whole_days(cube: xr.Dataset, day: str, tmp_path: Path) -> Non
     ):
         with pytest.raises(InputError, match=f"a day looks like 2024-05-14, not '{day}'"):
             call()
+
+
+def test_parquet__columns_kept_as_index_are_found(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"when": pd.to_datetime(["2021-01-02"]), "lon": [-73.95], "lat": [40.65]})
+    frame.set_index("when").to_parquet(tmp_path / "t.parquet")
+    assert len(ht.read_events("table", tmp_path / "t.parquet", columns=COLUMNS)) == 1

@@ -96,3 +96,11 @@ def test_open__clear_messages(cube: xr.Dataset, tmp_path: Path) -> None:
         ht.save_cube(cube, tmp_path / "full")
     with pytest.raises(CubeError, match="not sorted"):
         ht.save_cube(cube.isel(cell=slice(None, None, -1)), tmp_path / "b.cube")
+
+
+def test_damaged_store__says_so(cube: xr.Dataset, tmp_path: Path) -> None:
+    ht.save_cube(cube, tmp_path / "a.cube")
+    for snapshot in (tmp_path / "a.cube" / "snapshots").iterdir():
+        snapshot.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"a.cube' (is damaged|cannot be read)"):
+        ht.open_cube(tmp_path / "a.cube")

@@ -94,9 +94,12 @@ def open_cube(path: str | Path, *, commit: str | None = None) -> xr.Dataset:
     >>> "crime" in ht.open_cube("demo.cube")
     True
     """
-    repository = _repository(Path(path), create=False)
-    session = _session(repository, commit)
-    cube = xr.open_zarr(session.store, consolidated=False, chunks=None)
+    session = _session(_repository(Path(path), create=False), commit)
+    try:
+        cube = xr.open_zarr(session.store, consolidated=False, chunks=None)
+    except Exception as error:
+        message = f"the store {str(path)!r} is damaged: {str(error).strip().splitlines()[0]}"
+        raise StoreError(message) from error
     cube = _decoded(cube)
     size = cell_blocks(cube.sizes["cell"])[0]
     cubed = [name for name in cube.data_vars if cube[name].dims == ("cell", "time")]

@@ -253,7 +253,7 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         file = pq.ParquetFile(path)
         require_columns(columns, file.schema_arrow.names, path.name)
-        frame: pd.DataFrame = file.read(columns=list(columns)).to_pandas()
+        frame: pd.DataFrame = file.read(columns=list(columns)).to_pandas(ignore_metadata=True)
     except pa.ArrowInvalid as error:
         message = f"{path.name} is not a Parquet file, or damaged: {error}"
         raise InputError(message) from error
