@@ -25,6 +25,8 @@ def test_round_trip(cube: xr.Dataset, tmp_path: Path) -> None:
         back["cell"].attrs == cube["cell"].attrs == {"grid_name": "h3", "level": 7}
     )  # xdggs refuses any other attribute
     assert back.attrs == cube.attrs
+    assert list(back.data_vars) == list(cube.data_vars)
+    assert list(back.coords) == list(cube.coords)
     assert back["borough"].dtype.kind == "U"
 
 

@@ -127,6 +127,15 @@ def _variables(store: Path) -> set[str]:
     return set(map(str, ht.open_cube(store).data_vars))
 
 
+def test_run__same_files_same_seed_same_bytes(folder: Path) -> None:
+    write(folder, GOOD.replace("features: [", "features: default # [").replace("map: true", "map: false"))
+    for out in ("one", "two"):
+        done = htgeo("run", "study.yaml", "--out", out, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    for file in ("scores.json", "rows.json", "export/risk.csv"):
+        assert (folder / "one" / file).read_bytes() == (folder / "two" / file).read_bytes(), file
+
+
 def test_features__default_is_extended_and_replaced(folder: Path) -> None:
     import htgeo as ht
     from htgeo.study.run import _features

@@ -77,7 +77,7 @@ def print_scores(console: Console, scores: xr.Dataset) -> None:
 
 def _cell(entry: xr.Dataset) -> str:
     value, low, high = (float(entry[key]) for key in ("value", "low", "high"))
-    return "n/a" if np.isnan(value) else f"{value:.3g}" + ("" if np.isnan(low) else f" [{low:.3g}, {high:.3g}]")
+    return "n/a" if np.isnan(value) else f"{value:.3g}" + ("" if np.isnan(low) else f"\n[{low:.3g}, {high:.3g}]")
 
 
 def _verdicts(scores: xr.Dataset) -> list[str]:

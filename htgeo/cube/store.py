@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DISK_DAYS = 365
 BRANCH = "main"
+ORDER = "variable_order"
+"""Attribute of a store with the names of its variables, in order."""
 
 
 def save_cube(cube: xr.Dataset, path: str | Path, *, message: str = "save cube", settings_hash: str = "") -> str:
@@ -179,10 +181,19 @@ def _encoded(cube: xr.Dataset) -> xr.Dataset:
         attrs = {**cube[name].attrs, "text_values": names.tolist()}
         cube = cube.assign_coords({name: (cube[name].dims, codes.astype("int16"), attrs)})
     size = cell_blocks(cube.sizes["cell"])[0]
+    cube = cube.assign_attrs({ORDER: [str(name) for name in cube.variables]})
     return cube.chunk(cell=size, time=-1)
 
 
 def _decoded(cube: xr.Dataset) -> xr.Dataset:
+    """Return the cube with text as text, and its variables in the order in which they were saved.
+
+    A store lists variables in any order; features, and so models, must not depend on it.
+    """
+    order = cube.attrs.get(ORDER, sorted(map(str, cube.variables)))
+    attrs = {name: value for name, value in cube.attrs.items() if name != ORDER}
+    coords = {name: cube.variables[name] for name in order if name in cube.coords}
+    cube = xr.Dataset({name: cube.variables[name] for name in order if name in cube.data_vars}, coords, attrs)
     for name in [n for n in cube.coords if "text_values" in cube[n].attrs]:
         attrs = dict(cube[name].attrs)
         names = np.array(attrs.pop("text_values"))

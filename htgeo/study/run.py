@@ -93,8 +93,6 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
         tell(f"store: {out / 'cube'} at commit {commit}")
         cube = open_cube(out / "cube")
-        risks = {f"risk_{name}": cube[f"risk_{name}"] for name in study.model_names}  # a store lists them by name
-        cube = cube.drop_vars(risks).assign(risks)
         table = _score(study, cube, out)
         log.info("scores\n%s", table["value"].to_pandas().T.to_string())
         _write_products(study, cube, areas[0], out, tell)
