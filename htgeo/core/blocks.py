@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     import dask.array as da
     from scipy.sparse import csr_array
 
+MAX_BLOCK_VALUES = 750_000
+"""Most values of one variable in a block (3 MB): 512 cells by four years; memory stays bounded when days are added."""
 MAX_BLOCK_CELLS = 512
 MIN_BLOCK_CELLS = 64
 
 
-def cell_blocks(cells: int) -> tuple[int, ...]:
-    """Return the sizes of the blocks that `cells` cells are cut into: equal but for the last one."""
-    size = min(MAX_BLOCK_CELLS, max(MIN_BLOCK_CELLS, -(-cells // 4)))
+def cell_blocks(cells: int, days: int) -> tuple[int, ...]:
+    """Return the sizes of the blocks that `cells` cells by `days` days are cut into: equal but for the last one."""
+    most = min(MAX_BLOCK_CELLS, max(MIN_BLOCK_CELLS, MAX_BLOCK_VALUES // max(days, 1)))
+    size = min(most, max(MIN_BLOCK_CELLS, -(-cells // 4)))
     full, rest = divmod(cells, size)
     return (size,) * full + ((rest,) if rest else ())
 

@@ -151,7 +151,7 @@ def _lazy_counts(name: str, table: pd.DataFrame, clock: str, grid: Grid) -> tupl
         "known_to_area": float(weight[area_rows].sum()),
         "whole": int((weight[points] % 1 == 0).all()),
     }
-    chunks = cell_blocks(len(grid.cells))
+    chunks = cell_blocks(len(grid.cells), len(grid.days))
     starts = np.concatenate([[0], np.cumsum(chunks)])
     blocks = [
         (placed.between(a * len(grid.days), b * len(grid.days)), spread[a:b], area_days, (b - a, len(grid.days)))

@@ -103,7 +103,7 @@ def open_cube(path: str | Path, *, commit: str | None = None) -> xr.Dataset:
         message = f"the store {str(path)!r} is damaged: {str(error).strip().splitlines()[0]}"
         raise StoreError(message) from error
     cube = _decoded(cube)
-    size = cell_blocks(cube.sizes["cell"])[0]
+    size = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
     cubed = [name for name in cube.data_vars if cube[name].dims == ("cell", "time")]
     lazy = cube[cubed].chunk(cell=size, time=-1)
     return cube.assign({name: lazy[name] for name in cubed})
@@ -180,7 +180,7 @@ def _encoded(cube: xr.Dataset) -> xr.Dataset:
         names, codes = np.unique(cube[name].values.astype(str), return_inverse=True)
         attrs = {**cube[name].attrs, "text_values": names.tolist()}
         cube = cube.assign_coords({name: (cube[name].dims, codes.astype("int16"), attrs)})
-    size = cell_blocks(cube.sizes["cell"])[0]
+    size = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
     cube = cube.assign_attrs({ORDER: [str(name) for name in cube.variables]})
     return cube.chunk(cell=size, time=-1)
 
@@ -202,7 +202,7 @@ def _decoded(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
-    cells = cell_blocks(cube.sizes["cell"])[0]
+    cells = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
     days = min(DISK_DAYS, cube.sizes["time"])
     encoding: dict[str, dict[str, Any]] = {
         str(name): {"chunks": (cells, days)} for name in cube.data_vars if cube[name].dims == ("cell", "time")
