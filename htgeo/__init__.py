@@ -8,11 +8,34 @@ it, and it is scored, mapped and exported:
 
 from htgeo.accessor import HtAccessor as HtAccessor
 from htgeo.core.version import VERSION
-from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube, validate
+from htgeo.cube import add_attributes, add_places, add_series, grid_events, open_cube, save_cube, validate
 from htgeo.cube.demo import demo_cube
 from htgeo.evaluation import evaluate, split_time
 from htgeo.export import export
-from htgeo.features import AsOf, Calendar, Feature, Lag, Recency, RingSum, RollingSum, Static, add_features
+from htgeo.features import (
+    ActiveShare,
+    AsOf,
+    Calendar,
+    CitySum,
+    DiskSum,
+    Feature,
+    Interaction,
+    KnownWithin,
+    Lag,
+    ParentSum,
+    Recency,
+    RingLag,
+    RingSum,
+    RollingMax,
+    RollingMean,
+    RollingSum,
+    SameWeekday,
+    Share,
+    Static,
+    Trend,
+    WithinDistance,
+    add_features,
+)
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, CountWithin, Label, add_label
 from htgeo.maps import map_risk, write_map_page
@@ -35,29 +58,43 @@ from htgeo.tensors import Matrix, to_matrix
 __version__ = VERSION
 
 __all__ = [
+    "ActiveShare",
     "AnyWithin",
     "AsOf",
     "Calendar",
+    "CitySum",
     "CountWithin",
+    "DiskSum",
     "Events",
     "EwmaRate",
     "Feature",
     "Grid",
     "HistoricalRate",
+    "Interaction",
     "Label",
+    "KnownWithin",
     "Lag",
     "LightGBM",
     "Matrix",
     "Model",
+    "ParentSum",
     "Places",
     "Recency",
     "Region",
+    "RingLag",
     "RingSum",
+    "RollingMax",
+    "RollingMean",
     "RollingSum",
     "RowReport",
+    "SameWeekday",
     "Series",
+    "Share",
     "Static",
+    "Trend",
+    "WithinDistance",
     "__version__",
+    "add_attributes",
     "add_features",
     "add_label",
     "add_places",

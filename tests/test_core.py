@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import htgeo as ht
-from htgeo.core.blocks import MAX_BLOCK_CELLS, cell_blocks
+from htgeo.core.blocks import MAX_BLOCK_CELLS, MAX_BLOCK_VALUES, cell_blocks
 from htgeo.core.errors import HtgeoError, UnknownNameError
 from htgeo.core.logistic import fit_line
 from htgeo.core.registry import Registry
@@ -23,9 +23,10 @@ def test_registry__refuses_doubles_and_names_the_nearest() -> None:
 
 @pytest.mark.parametrize("cells", [1, 63, 64, 1055, 7414, 100_000])
 def test_cell_blocks__cover_all_cells_in_equal_blocks(cells: int) -> None:
-    blocks = cell_blocks(cells)
+    blocks = cell_blocks(cells, days=1461)
     assert sum(blocks) == cells
     assert max(blocks) <= MAX_BLOCK_CELLS
+    assert max(cell_blocks(cells, days=2922)) * 2922 <= MAX_BLOCK_VALUES
     assert set(blocks[:-1]) <= {blocks[0]}
     assert blocks[-1] <= blocks[0]
 

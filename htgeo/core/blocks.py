@@ -1,7 +1,8 @@
 """The one place that talks to dask.
 
 A cube in memory is cut into blocks of cells, each with its whole time axis, so that windows over days and predictions
-are local to a block, and memory is bounded by the block.
+are local to a block, and memory is bounded by the block. The same work on the same data gets the same name, so that
+features which share a step share its tasks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -54,45 +55,70 @@ def whole_time(data: xr.DataArray) -> xr.DataArray:
 
 def map_blocks(kernel: Callable[..., np.ndarray], data: xr.DataArray, **options: object) -> xr.DataArray:
     """Apply ``kernel(values, **options) -> float32 (cell, time)`` to each block of cells."""
-    mapped: xr.DataArray = xr.apply_ufunc(
-        kernel,
-        whole_time(data),
-        kwargs=options,
-        input_core_dims=[["time"]],
-        output_core_dims=[["time"]],
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        keep_attrs=False,
-    )
-    return mapped
+    if data.chunks is None:
+        return data.copy(data=kernel(data.values, **options))
+    block = whole_time(data).data
+    name = _name(kernel, block, options)
+    tasks = {(name, i, 0): (_call, kernel, (block.name, i, 0), options) for i in range(block.numblocks[0])}
+    return data.copy(data=_array(name, tasks, block))
+
+
+def map_columns(
+    kernel: Callable[..., np.ndarray], data: xr.DataArray, columns: int, **options: object
+) -> list[xr.DataArray]:
+    """Apply ``kernel(values, **options) -> float32 (column, cell, time)`` to each block; return the columns apart."""
+    if data.chunks is None:
+        return [data.copy(data=values) for values in kernel(data.values, **options)]
+    from operator import getitem
+
+    block = whole_time(data).data
+    name = _name(kernel, block, options)
+    stacks = {(name, i): (_call, kernel, (block.name, i, 0), options) for i in range(block.numblocks[0])}
+    made = []
+    for number in range(columns):
+        column = f"{name}-{number}"
+        tasks = {(column, i, 0): (getitem, (name, i), number) for i in range(block.numblocks[0])}
+        made.append(data.copy(data=_array(column, tasks, block, {name: stacks})))
+    return made
 
 
 def neighbor_sum(data: xr.DataArray, matrix: "csr_array") -> xr.DataArray:
-    """Return ``matrix @ data`` over the cells, block by block: each block reads itself and its neighbours."""
+    """Return ``matrix @ data`` over the cells, block by block: each block reads itself and its neighbours.
+
+    Parameters
+    ----------
+    data
+        Counts ``(cell, time)``.
+    matrix
+        Weights, shape (cell, cell); the same matrix for the same cells makes the same tasks, shared by all features.
+    """
     if data.chunks is None:
-        return data.copy(data=np.asarray(matrix @ data.values, dtype=np.float32))
-    import dask.array as da
+        return data.copy(data=_near_sum([matrix], data.values))
+    from dask.base import tokenize
 
-    lazy = whole_time(data).data
-    parts, start = [], 0
-    for size in lazy.chunks[0]:
-        rows = matrix[start : start + size]
-        needed = np.unique(rows.indices)
-        block = lazy[needed].rechunk((-1, -1))
-        parts.append(
-            da.map_blocks(
-                _times, block, matrix=rows[:, needed], dtype=np.float32, chunks=((size,), lazy.chunks[1]), meta=_META
-            )
-        )
-        start += size
-    return data.copy(data=da.concatenate(parts, axis=0))
-
-
-_META = np.empty((0, 0), dtype=np.float32)
+    block = whole_time(data).data
+    near = "near-" + tokenize(matrix.indptr, matrix.indices, matrix.data, block.chunks[0])
+    name = _name(_near_sum, block, {"matrix": near})
+    bounds = np.concatenate([[0], np.cumsum(block.chunks[0])])
+    weights: dict[Any, Any] = {}
+    tasks = {}
+    for i in range(block.numblocks[0]):
+        rows = matrix[bounds[i] : bounds[i + 1]]
+        sources = np.unique(np.searchsorted(bounds, rows.indices, side="right") - 1).tolist()
+        weights[near, i] = [rows[:, bounds[j] : bounds[j + 1]] for j in sources] or [rows[:, :0]]
+        blocks = [(block.name, j, 0) for j in sources] or [(block.name, i, 0)]
+        tasks[name, i, 0] = (_near_sum, (near, i), *blocks)
+    return data.copy(data=_array(name, tasks, block, {near: weights}))
 
 
-def _times(block: np.ndarray, matrix: "csr_array") -> np.ndarray:
-    return np.asarray(matrix @ block, dtype=np.float32)
+def _near_sum(weights: "Sequence[csr_array]", *blocks: np.ndarray) -> np.ndarray:
+    """Return the sum of ``weights[j] @ blocks[j]``, float32."""
+    from htgeo.core.sparse_kernel import add_product
+
+    out = np.zeros((weights[0].shape[0], blocks[0].shape[1]), np.float32)
+    for matrix, block in zip(weights, blocks, strict=True):
+        add_product(matrix.indptr, matrix.indices, matrix.data, block, out)
+    return out
 
 
 def map_cube(
@@ -137,3 +163,32 @@ def two_axes(variable: xr.DataArray) -> Any:
     if variable.dims == ("cell", "time"):
         return variable.data
     return variable.data[:, None] if variable.dims == ("cell",) else variable.data[None, :]
+
+
+_META = np.empty((0, 0), dtype=np.float32)
+
+
+def _call(kernel: Callable[..., np.ndarray], values: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+    return kernel(values, **options)
+
+
+def _name(kernel: Callable[..., np.ndarray], block: "da.Array", options: Mapping[str, Any]) -> str:
+    """Return the name of a step, the same for the same kernel, data and options."""
+    from dask.base import tokenize
+
+    plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in options.items()}
+    return f"{kernel.__name__}-" + tokenize(kernel.__module__, block.name, sorted(plain.items()))
+
+
+def _array(
+    name: str, tasks: dict[Any, Any], block: "da.Array", before: Mapping[str, dict[Any, Any]] | None = None
+) -> "da.Array":
+    """Return a float32 array with the chunks of `block`, made by tasks that read `block` and the steps `before`."""
+    import dask.array as da
+    from dask.highlevelgraph import HighLevelGraph
+
+    layers, needs = dict(block.dask.layers), dict(block.dask.dependencies)
+    for step, made in (before or {}).items():
+        layers[step], needs[step] = made, {block.name}
+    layers[name], needs[name] = tasks, {block.name, *(before or {})}
+    return da.Array(HighLevelGraph(layers, needs), name, chunks=block.chunks, meta=_META)

@@ -1,12 +1,14 @@
 """City series and places joined to a cube."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
-from htgeo.core.errors import CubeError
+from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import check_cube, stamp
 from htgeo.sources.places import Places
-from htgeo.sources.region import KM_PER_DEGREE
+from htgeo.sources.region import KM_PER_DEGREE, Region
 from htgeo.sources.series import Series
 
 
@@ -77,7 +79,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     """
     from scipy.spatial import cKDTree
 
-    from htgeo.grid.cells import points_to_cells
+    from htgeo.grid.cells import points_to_cells, unit_vectors
 
     check_cube(cube)
     _check_free(cube, [f"{name}_count", f"{name}_distance"])
@@ -86,7 +88,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     found = points_to_cells(lon, lat, int(cube.attrs["resolution"]))
     at = np.minimum(np.searchsorted(cells, found), len(cells) - 1)
     count = np.bincount(at[cells[at] == found], minlength=len(cells)).astype(np.float32)
-    chord = cKDTree(_unit(lon, lat)).query(_unit(cube["lon"].values, cube["lat"].values))[0]
+    chord = cKDTree(unit_vectors(lon, lat)).query(unit_vectors(cube["lon"].values, cube["lat"].values))[0]
     distance = np.degrees(2 * np.arcsin(chord / 2)) * KM_PER_DEGREE
     made = {
         f"{name}_count": (count, "1", f"{name}: places in the cell"),
@@ -104,13 +106,57 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     )
 
 
+def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> xr.Dataset:
+    """Join numbers of areas (population, income …) to the cells by the exact shares of cells in areas.
+
+    Parameters
+    ----------
+    cube
+        The cube.
+    region
+        Areas read with these attributes.
+    how
+        ``{attribute: "sum" or "mean"}``: totals are split over the cells of an area, others are averaged over the land
+        of a cell. The variables are ``<layer>_<attribute>`` on ``(cell)``.
+
+    Returns
+    -------
+    Dataset
+        The cube with one variable an attribute; NaN where no area has a number.
+
+    Raises
+    ------
+    InputError
+        If the region lacks an attribute.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
+    >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name", attributes=["boro_code"])
+    >>> cube = ht.add_attributes(ht.demo_cube(), boroughs, {"boro_code": "mean"})
+    >>> float(cube["borough_boro_code"].max())
+    5.0
+    """
+    from htgeo.grid.shares import cell_means, cell_totals
+
+    check_cube(cube)
+    _check_free(cube, [f"{region.layer}_{name}" for name in how])
+    made = {}
+    for name, kind in how.items():
+        if kind not in ("sum", "mean"):
+            message = f"an attribute is joined by 'sum' or 'mean', not {kind!r}"
+            raise InputError(message)
+        join = cell_totals if kind == "sum" else cell_means
+        values = join(cube["cell"].values, region, region.attribute(name)).astype(np.float32)
+        key = f"{region.layer}_{name}"
+        text = f"{name} of each {region.layer}, {'split over' if kind == 'sum' else 'averaged over'} its cells"
+        made[key] = stamp(xr.DataArray(values, dims="cell"), key, "place", "1", text)
+    return cube.assign(made)
+
+
 def _check_free(cube: xr.Dataset, names: list[str]) -> None:
     for name in names:
         if name in cube.variables:
             message = f"the cube has a variable {name!r} already; choose another name, or drop it first: cube.drop_vars({name!r})"
             raise CubeError(message)
-
-
-def _unit(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lon, lat = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

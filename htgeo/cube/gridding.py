@@ -1,44 +1,62 @@
-"""Events to counts by cell and day, on both clocks."""
+"""Events to counts by cell and day, on both clocks, in one pass."""
 
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from htgeo.core.blocks import cell_blocks, from_blocks
-from htgeo.core.errors import InputError, PrecisionWarning
+from htgeo.core.errors import InputError
 from htgeo.cube.schema import cube_attrs, stamp
+from htgeo.cube.spread import Areas
+from htgeo.cube.tally import Tally
 from htgeo.grid import Grid
-from htgeo.grid.days import civil_days
-from htgeo.sources.events import Events
-from htgeo.sources.precision import CITY
-
-if TYPE_CHECKING:
-    import dask.array as da
-    from scipy.sparse import csr_array
+from htgeo.grid.days import civil_days, civil_hours
+from htgeo.sources.events import Events, variable_name
 
 KNOWN = "_known"
 """Suffix of the counts by the day events became known."""
+WITHIN = "_within_"
+"""Infix of the counts of the last days as known at the start of each day."""
+NIGHT_HOURS = 6
+"""Night lasts from 00:00 to 05:59."""
+PARTS = ("night", "category")
+SPREADS = ("land", "population")
 
 
-def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
+def grid_events(
+    events: Mapping[str, Events | Iterable[Events]],
+    grid: Grid,
+    *,
+    parts: Sequence[str] = (),
+    known_within: Sequence[int] = (),
+    spread: str = "land",
+) -> xr.Dataset:
     """Count events by cell and day into a lazy cube.
 
-    A point counts in its cell. An event known only to an area is spread over the cells of the area by land area, with
-    its weight kept; where the grid lacks the layer, over the whole study area, with a `PrecisionWarning`. Each layer gives two variables: ``name`` by the day events occurred (for labels and maps) and
-    ``name_known`` by the day they became known (for features).
+    A point counts in its cell. An event known only to an area is spread over the cells of the area, with its weight
+    kept; where the grid lacks the layer, over the whole study area, with a `PrecisionWarning`. Each layer gives two
+    variables: ``name`` by the day events occurred (for labels and maps) and ``name_known`` by the day they became known
+    (for features).
 
     Parameters
     ----------
     events
-        ``{name: events}``; names become variables.
+        ``{name: events}``; names become variables. Events may come in batches (`scan_events`): each batch is counted
+        and forgotten.
     grid
         Cells and days, with the region layers that events are known to.
+    parts
+        Count parts of each layer too: ``"night"`` gives ``name_night`` (00:00 to 05:59; no such layer where the times
+        have no hours), ``"category"`` gives ``name_<category>`` for each category.
+    known_within
+        Numbers of days N; each gives ``name_within_<N>``: the events that occurred in the last N days before a day
+        *and* were known by its start, exactly. Missing on the first N days.
+    spread
+        How area events are spread over the cells of their area: by ``"land"`` area, or by ``"population"`` (the grid
+        needs one).
 
     Returns
     -------
@@ -59,23 +77,170 @@ def grid_events(events: Mapping[str, Events], grid: Grid) -> xr.Dataset:
     >>> precincts = ht.read_region(folder / "precincts.geojson", name_column="precinct", layer="precinct")
     >>> grid = ht.make_grid(boroughs, resolution=7, start="2021-01-01", end="2021-01-31", layers=[precincts])
     >>> crimes = ht.read_events("nypd_complaints", folder / "complaints.csv.gz", areas=[boroughs, precincts])
-    >>> cube = ht.grid_events({"crime": crimes}, grid)
-    >>> cube["crime"].dims
-    ('cell', 'time')
+    >>> cube = ht.grid_events({"crime": crimes}, grid, parts=["night"], known_within=[7])
+    >>> list(cube)
+    ['crime', 'crime_known', 'crime_within_7', 'crime_night', 'crime_night_known']
     """
+    _check_options(grid, parts, known_within, spread)
     cube = empty_cube(grid)
     for name, layer in events.items():
         _check_name(name, cube)
-        for suffix, clock, role, text in (
-            ("", "occurred", "count", "events by the day they occurred"),
-            (KNOWN, "known", "known_count", "events by the day they became known"),
-        ):
-            counts, facts = _lazy_counts(name, layer.table, clock, grid)
-            variable = xr.DataArray(counts, dims=("cell", "time"))
-            cube[name + suffix] = stamp(
-                variable, name + suffix, role, "1", f"{name}: {text}", cell_methods="time: sum", **facts
-            )
+        count = _Count(name, grid, tuple(parts), tuple(known_within), Areas(grid, spread))
+        for batch in [layer] if isinstance(layer, Events) else layer:
+            count.add(batch.table)
+        for variable, values in count.variables():
+            _check_name(variable, cube)
+            cube[variable] = values
     return cube
+
+
+@dataclass
+class _Layer:
+    """The tallies of a layer, or of a part of it, and the facts about what fell outside."""
+
+    occurred: Tally
+    known: Tally
+    within: dict[int, Tally]
+    facts: dict[str, dict[str, float]] = field(default_factory=lambda: {"occurred": {}, "known": {}})
+
+
+class _Count:
+    """One pass over the events of a layer."""
+
+    def __init__(
+        self, name: str, grid: Grid, parts: tuple[str, ...], known_within: tuple[int, ...], areas: Areas
+    ) -> None:
+        self.name, self.grid, self.parts, self.known_within, self.areas = name, grid, parts, known_within, areas
+        self.layers: dict[str, _Layer] = {name: self._layer(within=True)}
+        self.days = [np.datetime64("9999-01-01"), np.datetime64("0001-01-01")]
+        self.has_hours = False
+
+    def _layer(self, *, within: bool) -> _Layer:
+        size = len(self.grid.cells), len(self.grid.days)
+        running = {days: Tally(*size, running=True) for days in self.known_within if within}
+        return _Layer(Tally(*size), Tally(*size), running)
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Count a batch of events."""
+        if table.empty:
+            return
+        first = self.grid.days[0]
+        occurred, known = (civil_days(table[clock], self.grid.time_zone) for clock in ("occurred", "known"))
+        self.days = [min(self.days[0], occurred.min()), max(self.days[1], occurred.max())]
+        batch = _Batch(
+            occurred=(occurred - first).astype(np.int64),
+            known=(known - first).astype(np.int64),
+            weight=table["weight"].to_numpy(float),
+            row=np.full(len(table), -1, np.int32),
+            area=np.full(len(table), -1, np.int64),
+        )
+        point = (table["precision"] == "point").to_numpy()
+        batch.row[point] = self.grid.rows(table["lon"].to_numpy(float)[point], table["lat"].to_numpy(float)[point])
+        if not point.all():
+            batch.area[~point] = self.areas.numbers(table[~point])
+        for name, mask in self._masks(table):
+            if name not in self.layers:
+                self.layers[name] = self._layer(within=False)
+            _tally(batch if mask is None else batch.only(mask), self.layers[name], len(self.grid.days))
+
+    def _masks(self, table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray | None]]:
+        """Yield the whole layer and each part of it in a batch."""
+        yield self.name, None
+        if "night" in self.parts:
+            hours = civil_hours(table["occurred"], self.grid.time_zone)
+            self.has_hours |= bool((hours > 0).any())
+            yield f"{self.name}_night", hours < NIGHT_HOURS
+        if "category" in self.parts:
+            codes, categories = pd.factorize(table["category"])
+            for code, category in enumerate(categories):
+                yield f"{self.name}_{variable_name(str(category))}", codes == code
+
+    def variables(self) -> Iterator[tuple[str, xr.Variable]]:
+        """Yield the lazy variables of the layer and its parts."""
+        grid = self.grid
+        if not self.layers[self.name].facts["occurred"].get("events"):
+            span = f"{self.days[0]} to {self.days[1]}" if self.days[0] <= self.days[1] else "none"
+            message = f"no event of {self.name!r} falls into {grid.days[0]} to {grid.days[-1]}; the events are of {span}. Change start and end of the grid, or the file"
+            raise InputError(message)
+        self.areas.warn_lacking()
+        spread = self.areas.spread()
+        if not self.has_hours:
+            self.layers.pop(f"{self.name}_night", None)
+        for name, layer in self.layers.items():
+            part = {} if name == self.name else {"part_of": self.name}
+            for suffix, clock, role, text in (
+                ("", "occurred", "count", "events by the day they occurred"),
+                (KNOWN, "known", "known_count", "events by the day they became known"),
+            ):
+                tally = layer.occurred if clock == "occurred" else layer.known
+                facts = layer.facts[clock]
+                variable = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
+                yield (
+                    name + suffix,
+                    stamp(
+                        variable, name + suffix, role, "1", f"{name}: {text}", cell_methods="time: sum", **part, **facts
+                    ),
+                )
+            for days, tally in layer.within.items():
+                text = f"{name}: events of the last {days} days that were known at the start of the day"
+                known = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
+                full = xr.DataArray(np.arange(len(grid.days)) >= days, dims="time")
+                yield (
+                    f"{name}{WITHIN}{days}",
+                    stamp(known.where(full), f"{name}{WITHIN}{days}", "within_count", "1", text, days=days),
+                )
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Events as numbers: days since the first of the grid, row of the cell (-1: none), number of the area (-1: a point)."""
+
+    occurred: np.ndarray
+    known: np.ndarray
+    weight: np.ndarray
+    row: np.ndarray
+    area: np.ndarray
+
+    def only(self, mask: np.ndarray) -> "_Batch":
+        return _Batch(self.occurred[mask], self.known[mask], self.weight[mask], self.row[mask], self.area[mask])
+
+
+def _tally(batch: _Batch, layer: _Layer, days: int) -> None:
+    """Add a batch to the tallies of a layer on both clocks."""
+    point = batch.area < 0
+    for clock, tally in (("occurred", layer.occurred), ("known", layer.known)):
+        day = getattr(batch, clock)
+        _add(tally, batch, day, batch.weight)
+        inside = (day >= 0) & (day < days)
+        weight = np.where(inside, batch.weight, 0)
+        _sum_facts(
+            layer.facts[clock],
+            events=weight.sum(),
+            outside_days=batch.weight[~inside].sum(),
+            outside_cells=weight[point & (batch.row < 0)].sum(),
+            known_to_area=weight[~point].sum(),
+        )
+        whole = int((weight[point] % 1 == 0).all())
+        layer.facts[clock]["whole"] = min(whole, layer.facts[clock].get("whole", 1))
+    for window, tally in layer.within.items():
+        # in the window at the start of the days known + 1 to occurred + window
+        start, end = np.maximum(batch.known + 1, 0), batch.occurred + window + 1
+        some = (start < end) & (end > 0)
+        held = _Batch(start[some], end[some], batch.weight[some], batch.row[some], batch.area[some])
+        _add(tally, held, held.occurred, held.weight)
+        _add(tally, held, held.known, -held.weight)
+
+
+def _add(tally: Tally, batch: _Batch, day: np.ndarray, weight: np.ndarray) -> None:
+    tally.add_points(batch.row, day, weight)
+    known_to_area = batch.area >= 0
+    if known_to_area.any():
+        tally.add_areas(batch.area[known_to_area], day[known_to_area], weight[known_to_area])
+
+
+def _sum_facts(facts: dict[str, float], **more: float) -> None:
+    for key, value in more.items():
+        facts[key] = float(facts.get(key, 0.0) + value)
 
 
 def empty_cube(grid: Grid) -> xr.Dataset:
@@ -122,109 +287,23 @@ def empty_cube(grid: Grid) -> xr.Dataset:
 
 
 def _check_name(name: str, cube: xr.Dataset) -> None:
-    if not name.isidentifier() or name in cube or name + KNOWN in cube:
+    if not name.isidentifier() or name in cube:
         message = f"a layer cannot be called {name!r}: use letters, digits and _, and none of {', '.join(map(str, cube.variables))}"
         raise InputError(message)
 
 
-def _lazy_counts(name: str, table: pd.DataFrame, clock: str, grid: Grid) -> tuple["da.Array", dict[str, Any]]:
-    """Return lazy counts and the facts about what fell outside."""
-    days = civil_days(table[clock], grid.time_zone)
-    day = (days - grid.days[0]).astype("int64")
-    inside = (day >= 0) & (day < len(grid.days))
-    if clock == "occurred" and not inside.any():
-        span = f"{days.min()} to {days.max()}" if len(days) else "none"
-        message = f"no event of {name!r} falls into {grid.days[0]} to {grid.days[-1]}; the events are of {span}. Change start and end of the grid, or the file"
+def _check_options(grid: Grid, parts: Sequence[str], known_within: Sequence[int], spread: str) -> None:
+    for part in parts:
+        if part not in PARTS:
+            message = f"a layer has no parts {part!r}; they are {', '.join(PARTS)}"
+            raise InputError(message)
+    for days in known_within:
+        if days < 1:
+            message = f"known_within must be whole days of at least 1, not {days!r}"
+            raise InputError(message)
+    if spread not in SPREADS:
+        message = f"spread must be 'land' or 'population', not {spread!r}"
         raise InputError(message)
-    weight = table["weight"].to_numpy(float)
-    is_point = (table["precision"] == "point").to_numpy()
-    points = is_point & inside
-    row = grid.rows(table["lon"].to_numpy(float)[points], table["lat"].to_numpy(float)[points])
-    hit = row >= 0
-    placed = _Points.sorted(row[hit].astype("int64") * len(grid.days) + day[points][hit], weight[points][hit])
-    area_rows = ~is_point & inside
-    spread, area_days = _area_counts(table[area_rows], day[area_rows], grid)
-    facts = {
-        "events": float(weight[inside].sum()),
-        "outside_days": float(weight[~inside].sum()),
-        "outside_cells": float(weight[points][~hit].sum()),
-        "known_to_area": float(weight[area_rows].sum()),
-        "whole": int((weight[points] % 1 == 0).all()),
-    }
-    chunks = cell_blocks(len(grid.cells), len(grid.days))
-    starts = np.concatenate([[0], np.cumsum(chunks)])
-    blocks = [
-        (placed.between(a * len(grid.days), b * len(grid.days)), spread[a:b], area_days, (b - a, len(grid.days)))
-        for a, b in pairwise(starts)
-    ]
-    return from_blocks(_count_block, blocks, chunks, len(grid.days), np.float32), facts
-
-
-@dataclass(frozen=True)
-class _Points:
-    """Events as sorted integer codes ``row * days + day`` with weights."""
-
-    codes: np.ndarray
-    weights: np.ndarray
-
-    @classmethod
-    def sorted(cls, codes: np.ndarray, weights: np.ndarray) -> "_Points":
-        order = np.argsort(codes, kind="stable")
-        return cls(codes[order], weights[order])
-
-    def between(self, start: int, stop: int) -> "_Points":
-        """Return the events of one block, with codes counted from its start."""
-        a, b = np.searchsorted(self.codes, [start, stop])
-        return _Points(self.codes[a:b] - start, self.weights[a:b])
-
-
-def _count_block(points: _Points, spread: "csr_array", area_days: "csr_array", shape: tuple[int, int]) -> np.ndarray:
-    """Return the counts of one block: points by their code, areas by their share of each cell."""
-    counts = np.bincount(points.codes, points.weights, minlength=shape[0] * shape[1]).astype(float).reshape(shape)
-    if area_days.shape[0]:
-        counts += (spread @ area_days).toarray()
-    return counts.astype(np.float32)
-
-
-def _area_counts(table: pd.DataFrame, day: np.ndarray, grid: Grid) -> tuple["csr_array", "csr_array"]:
-    """Return the share of each area in each cell (cell, area), and the weight by area and day (area, time)."""
-    from scipy.sparse import coo_array, csr_array, hstack
-
-    if table.empty:
-        return csr_array((len(grid.cells), 0)), csr_array((0, len(grid.days)))
-    table = table.assign(precision=_known_layers(table["precision"], grid))
-    keys = pd.MultiIndex.from_frame(table[["precision", "area"]])
-    codes, areas = pd.factorize(keys)
-    spread = hstack([_spread(str(layer), str(area), grid) for layer, area in areas], format="csr")
-    entries = (table["weight"].to_numpy(float), (codes, day))
-    return csr_array(spread), csr_array(coo_array(entries, shape=(len(areas), len(grid.days))).tocsr())
-
-
-def _known_layers(precision: pd.Series, grid: Grid) -> pd.Series:
-    """Return the precision of area events, with layers that the grid lacks replaced by the whole study area."""
-    layers = [region.layer for region in grid.layers]
-    lacking = precision[~precision.isin([*layers, CITY])]
-    for layer, size in lacking.value_counts().items():
-        message = f"{size:,} events are known to a {layer}, but the grid has no such layer: they are spread over the whole study area. Add it with make_grid(…, layers=[read_region(path, name_column=…, layer={layer!r})]), or layers: in a study file"
-        warnings.warn(message, PrecisionWarning, stacklevel=4)
-    return precision.where(precision.isin(layers), CITY)
-
-
-def _spread(layer: str, area: str, grid: Grid) -> "csr_array":
-    """Return how one event known to an area is spread over the cells: by land area, summing to 1 (cell, 1)."""
-    from scipy.sparse import csr_array
-
-    region = grid.layers[0] if layer == CITY else grid.layer(layer)
-    names = region.names if layer == CITY else tuple(area.split("|"))
-    unknown = [name for name in names if name not in region.names]
-    if unknown:
-        message = f"the region layer {layer!r} has no area {', '.join(unknown)}; read the events with areas=[…], then such rows go to quarantine"
+    if spread == "population" and grid.population is None:
+        message = "spread='population' needs the population of the grid: make_grid(…, population=read_region(path, attributes=['population'], …))"
         raise InputError(message)
-    shares = grid.shares(region.layer)
-    land = np.asarray(shares[:, [region.names.index(name) for name in names]].sum(axis=1)).ravel() * grid.cell_area
-    if land.sum() == 0:
-        message = (
-            f"no cell of the grid lies in the {layer} {area}; use a finer resolution, edge='touch', or a larger region"
-        )
-        raise InputError(message)
-    return csr_array((land / land.sum())[:, None])

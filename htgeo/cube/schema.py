@@ -41,6 +41,9 @@ ROLES = {
         BOTH, ("float32",), "occurred", "Events by the day they occurred; area events are spread over their area."
     ),
     "known_count": Role(BOTH, ("float32",), "known", "The same events by the day they became known."),
+    "within_count": Role(
+        BOTH, ("float32",), "as_of", "Events of the last days that were known at the start of the day."
+    ),
     "series": Role((("time",),), ("float32",), "as_of", "A city series, as published by the start of the day."),
     "place": Role((("cell",),), ("float32",), "static", "Places in the cell, or the distance to the nearest."),
     "feature": Role(

@@ -1,17 +1,20 @@
 """What a feature must state, and how features are added to a cube."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+import numpy as np
 import xarray as xr
 
+from htgeo.core.blocks import map_columns
 from htgeo.core.errors import CubeError, InputError, LookAheadError
 from htgeo.core.registry import Registry
 from htgeo.cube.gridding import KNOWN
 from htgeo.cube.schema import COORDS, check_cube, layer_names, require, role_of, stamp, variables_of
 
+Number = TypeVar("Number", int, float)
 FEATURES: "Registry[type[Feature]]" = Registry("feature")
 
 
@@ -58,6 +61,14 @@ def column(values: xr.DataArray, units: str, long_name: str, **attrs: object) ->
     values = values.astype("float32")
     values.attrs = {"units": units, "long_name": long_name, **attrs}
     return values
+
+
+def over_windows(
+    kernel: Callable[..., np.ndarray], counts: xr.DataArray, days: Sequence[Number]
+) -> dict[Number, xr.DataArray]:
+    """Return ``{days: column}`` of a kernel that computes all its windows, lags or half-lives in one pass."""
+    columns = map_columns(kernel, counts, len(days), windows=np.asarray(days))
+    return dict(zip(days, columns, strict=True))
 
 
 def positive_days(days: Sequence[int], what: str) -> None:
@@ -109,15 +120,15 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     check_cube(cube)
     if isinstance(features, str):
         features = feature_set(features, cube)
-    made: dict[str, xr.Variable] = {}
     for feature in features:
         if not isinstance(feature, Feature):
             message = f"features must be feature objects such as htgeo.Lag('crime', days=[1]), not {feature!r}"
             raise InputError(message)
         columns = feature.columns(cube)
         refuse_look_ahead(feature, cube)
+        made = {}
         for name, values in columns.items():
-            if name in cube.variables or name in made:
+            if name in cube.variables:
                 message = (
                     f"the cube already has a variable {name!r}; drop it first (cube.drop_vars) or leave out {feature!r}"
                 )
@@ -125,7 +136,8 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
             made[name] = stamp(
                 values, name, "feature", feature=feature.name, look_back=feature.look_back, **values.attrs
             )
-    return cube.assign(made)
+        cube = cube.assign(made)
+    return cube
 
 
 def static_variable(cube: xr.Dataset, name: str) -> xr.DataArray:

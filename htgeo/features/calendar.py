@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from typing import ClassVar
 
@@ -11,10 +12,13 @@ import xarray as xr
 
 from htgeo.core.errors import InputError
 from htgeo.features.base import Feature, column
+from htgeo.grid.days import day_range
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SEASONS = ("winter", "spring", "summer", "autumn")
-COLUMNS = ("weekday", "month", "season", "holiday")
+COLUMNS = ("weekday", "month", "season", "holiday", "weekend")
+DEFAULT = ("weekday", "month", "season", "holiday")
+YEAR_DAYS = 365.2425
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,12 @@ class Calendar(Feature):
     ----------
     names
         Which of ``weekday``, ``month``, ``season`` (winter is December to February, south of the equator June to
-        August), ``holiday``.
+        August), ``holiday``, ``weekend`` (Saturday and Sunday).
+    harmonics
+        Waves of the year: number h gives columns ``year_sin_h`` and ``year_cos_h`` of h full waves a year, from 1 to
+        `harmonics`; 0 gives none.
+    school_terms
+        First and last days of school terms; gives a column ``school`` that is yes within a term.
     country
         Code of the country whose public holidays count, as in the ``holidays`` package; by default the country of
         the cube's time zone.
@@ -42,7 +51,9 @@ class Calendar(Feature):
 
     name: ClassVar[str] = "calendar"
     summary: ClassVar[str] = "weekday, month, season and public holiday of the day"
-    names: Sequence[str] = COLUMNS
+    names: Sequence[str] = DEFAULT
+    harmonics: int = 0
+    school_terms: Sequence[tuple[date | str, date | str]] = ()
     country: str | None = None
     subdivision: str | None = None
 
@@ -51,6 +62,11 @@ class Calendar(Feature):
             if name not in COLUMNS:
                 message = f"the calendar has no column {name!r}; it has {', '.join(COLUMNS)}"
                 raise InputError(message)
+        if self.harmonics < 0:
+            message = f"harmonics must be at least 0, not {self.harmonics!r}"
+            raise InputError(message)
+        for first, last in self.school_terms:
+            day_range(str(first), str(last))
 
     @property
     def look_back(self) -> int:
@@ -67,13 +83,28 @@ class Calendar(Feature):
             "month": (lambda: days.month - 1, tuple(str(m) for m in range(1, 13)), "month"),
             "season": (lambda: (days.month + south) % 12 // 3, SEASONS, "season"),
             "holiday": (lambda: self._holiday(days, zone), ("no", "yes"), "public holiday"),
+            "weekend": (lambda: days.day_of_week >= WEEKDAYS.index("Saturday"), ("no", "yes"), "Saturday or Sunday"),
+            "school": (lambda: self._school(days), ("no", "yes"), "within a school term"),
         }
-        columns = {}
-        for name in self.names:
+        columns = self._waves(days)
+        for name in [*self.names, *(["school"] if self.school_terms else [])]:
             values, categories, text = made[name]
             data = xr.DataArray(np.asarray(values(), np.float32), dims="time", coords={"time": cube["time"]})
             columns[name] = column(data, "1", text, categories=list(categories))
         return columns
+
+    def _waves(self, days: pd.DatetimeIndex) -> dict[str, xr.DataArray]:
+        turn = 2 * np.pi * (days - pd.Timestamp("2000-01-01")).days.to_numpy() / YEAR_DAYS
+        waves = {}
+        for h in range(1, self.harmonics + 1):
+            for name, wave in (("sin", np.sin), ("cos", np.cos)):
+                data = xr.DataArray(wave(h * turn), dims="time", coords={"time": days})
+                waves[f"year_{name}_{h}"] = column(data, "1", f"{name} of {h} waves a year")
+        return waves
+
+    def _school(self, days: pd.DatetimeIndex) -> np.ndarray:
+        terms = [(days >= str(first)) & (days <= str(last)) for first, last in self.school_terms]
+        return np.logical_or.reduce(terms)
 
     def _holiday(self, days: pd.DatetimeIndex, time_zone: str) -> np.ndarray:
         import holidays

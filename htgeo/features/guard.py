@@ -21,8 +21,8 @@ AFTER = 15
 def refuse_look_ahead(feature: "Feature", cube: xr.Dataset) -> None:
     """Raise LookAheadError if a value of the feature depends on what was not known at the start of its day.
 
-    Counts by the day events became known may be used from the next day, city series (joined as of their publication)
-    from the same day, and counts by the day of occurrence never. The trial has 19 cells and takes milliseconds; the
+    Counts by the day events became known may be used from the next day; what is stated as of the start of a day (city
+    series, counts as known, features added before) from the same day; and counts by the day of occurrence never. The trial has 19 cells and takes milliseconds; the
     cube itself is not computed.
     """
     days = 2 * feature.look_back + SPAN
@@ -59,7 +59,7 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     trial = xr.Dataset(coords=coords, attrs=cube.attrs)
     for number, name in enumerate(names):
         role = role_of(cube[name])
-        if role in ("count", "known_count", "series", "label"):
+        if role in ("count", "known_count", "within_count", "series", "feature", "label"):
             trial[name] = (
                 cube[name].dims,
                 _numbers(number, cube[name].dims, trial, role, changed_from),
@@ -74,6 +74,7 @@ def _numbers(seed: int, dims: tuple[object, ...], trial: xr.Dataset, role: str, 
     if changed_from is None:
         return values
     other = np.random.default_rng(seed + 10_000).poisson(3.0, shape).astype(np.float32)
-    first = {"known_count": changed_from, "series": changed_from + 1}.get(role, 0)
+    as_of = dict.fromkeys(("within_count", "series", "feature"), changed_from + 1)
+    first = {"known_count": changed_from, **as_of}.get(role, 0)
     values[..., first:] = other[..., first:]
     return values

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.core.blocks import map_blocks
-from htgeo.features.base import Feature, column, known_counts, positive_days
+from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,10 @@ class Lag(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a lag."""
-        from htgeo.features.kernels import past_value
+        from htgeo.features.kernels import past_values
 
-        counts = known_counts(cube, self.layer)
+        lags = over_windows(past_values, known_counts(cube, self.layer), self.days)
         return {
-            f"{self.layer}_lag_{d}": column(
-                map_blocks(past_value, counts, days=d), "1", f"{self.layer}: events known {d} days ago"
-            )
-            for d in self.days
+            f"{self.layer}_lag_{d}": column(values, "1", f"{self.layer}: events known {d} days ago")
+            for d, values in lags.items()
         }

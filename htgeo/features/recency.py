@@ -9,7 +9,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts
+from htgeo.features.base import Feature, column, known_counts, over_windows
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,12 @@ class Recency(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return days since, and one column a half-life."""
-        from htgeo.features.kernels import days_since, past_rate
+        from htgeo.features.kernels import days_since, past_rates
 
         counts = known_counts(cube, self.layer)
         since = column(map_blocks(days_since, counts), "days", f"{self.layer}: days since an event became known")
-        rates = {
-            f"{self.layer}_rate_{h:g}": column(
-                map_blocks(past_rate, counts, half_life=float(h)),
-                "1/day",
-                f"{self.layer}: events a day, half-life {h:g} days",
-            )
-            for h in self.half_life
+        rates = over_windows(past_rates, counts, [float(h) for h in self.half_life]) if self.half_life else {}
+        return {f"{self.layer}_days_since": since} | {
+            f"{self.layer}_rate_{h:g}": column(values, "1/day", f"{self.layer}: events a day, half-life {h:g} days")
+            for h, values in rates.items()
         }
-        return {f"{self.layer}_days_since": since, **rates}

@@ -1,16 +1,14 @@
 """Counts in the rings around a cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.core.blocks import map_blocks, neighbor_sum
-from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, positive_days
-from htgeo.grid.neighbors import ring_matrix
-
-MAX_RINGS = 10
+from htgeo.core.blocks import neighbor_sum
+from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.grid.neighbors import check_rings, ring_matrix
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class RingSum(Feature):
     k
         Number of rings, 1 to 10; the cell itself belongs to none.
     days
-        Window length in days, at least 1.
+        Window length in days, or several, each at least 1.
 
     Examples
     --------
@@ -37,30 +35,31 @@ class RingSum(Feature):
     summary: ClassVar[str] = "events that became known in the last days in the rings around the cell"
     layer: str
     k: int = 1
-    days: int = 28
+    days: int | Sequence[int] = 28
 
     def __post_init__(self) -> None:
-        positive_days([self.days], "the window")
-        if not 1 <= self.k <= MAX_RINGS:
-            message = f"k must be 1 to {MAX_RINGS} rings, not {self.k!r}"
-            raise InputError(message)
+        positive_days(self.every_day, "windows")
+        check_rings(self.k)
+
+    @property
+    def every_day(self) -> list[int]:
+        """The windows, one or several."""
+        return list(self.days) if isinstance(self.days, Sequence) else [self.days]
 
     @property
     def look_back(self) -> int:
-        """The window."""
-        return self.days
+        """The longest of them."""
+        return max(self.every_day)
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a ring."""
-        from htgeo.features.kernels import past_sum
+        """Return one column for each ring and window."""
+        from htgeo.features.kernels import past_sums
 
-        window = map_blocks(past_sum, known_counts(cube, self.layer), days=self.days)
-        cells = cube["cell"].values
-        return {
-            f"{self.layer}_ring{k}_sum_{self.days}": column(
-                neighbor_sum(window, ring_matrix(cells, k)),
-                "1",
-                f"{self.layer}: events known in the last {self.days} days in ring {k}",
-            )
-            for k in range(1, self.k + 1)
-        }
+        counts = known_counts(cube, self.layer)
+        made = {}
+        for k in range(1, self.k + 1):
+            ring = neighbor_sum(counts, ring_matrix(cube["cell"].values, k))
+            for d, values in over_windows(past_sums, ring, self.every_day).items():
+                text = f"{self.layer}: events known in the last {d} days in ring {k}"
+                made[f"{self.layer}_ring{k}_sum_{d}"] = column(values, "1", text)
+        return made

@@ -6,27 +6,25 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.core.blocks import map_blocks
-from htgeo.features.base import Feature, column, known_counts, positive_days
+from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
 class RollingSum(Feature):
-    """Events that became known in the last `days` days, today not included: columns ``<layer>_sum_<days>``.
+    """Events that became known in the last `days` days: columns ``<layer>_sum_<days>``.
 
     Parameters
     ----------
     layer
         Name of a layer of counts.
     days
-        Window lengths in days, each at least 1; missing until a window is full.
+        Window lengths in days, each at least 1, today not included; missing until a window is full.
 
     Examples
     --------
     >>> import htgeo as ht
-    >>> cube = ht.add_features(ht.demo_cube(), [ht.RollingSum("crime", days=[28])])
-    >>> "crime_sum_28" in cube
-    True
+    >>> list(ht.RollingSum("crime", days=[28]).columns(ht.demo_cube()))
+    ['crime_sum_28']
     """
 
     name: ClassVar[str] = "rolling_sum"
@@ -44,12 +42,10 @@ class RollingSum(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a window."""
-        from htgeo.features.kernels import past_sum
+        from htgeo.features.kernels import past_sums
 
-        counts = known_counts(cube, self.layer)
+        windows = over_windows(past_sums, known_counts(cube, self.layer), self.days)
         return {
-            f"{self.layer}_sum_{d}": column(
-                map_blocks(past_sum, counts, days=d), "1", f"{self.layer}: events known in the last {d} days"
-            )
-            for d in self.days
+            f"{self.layer}_sum_{d}": column(values, "1", f"{self.layer}: events known in the last {d} days")
+            for d, values in windows.items()
         }

@@ -1,38 +1,98 @@
 """Named sets of features."""
 
+from collections.abc import Callable
+
 import xarray as xr
 
 from htgeo.core.errors import UnknownNameError
 from htgeo.cube.gridding import KNOWN
-from htgeo.cube.schema import variables_of
+from htgeo.cube.schema import layer_names, variables_of
+from htgeo.features.active_share import ActiveShare
 from htgeo.features.as_of import AsOf
 from htgeo.features.base import Feature
 from htgeo.features.calendar import Calendar
+from htgeo.features.city_sum import CitySum
+from htgeo.features.disk_sum import DiskSum
+from htgeo.features.known_within import KnownWithin
 from htgeo.features.lag import Lag
+from htgeo.features.parent_sum import ParentSum
 from htgeo.features.recency import Recency
+from htgeo.features.ring_lag import RingLag
 from htgeo.features.ring_sum import RingSum
+from htgeo.features.rolling_max import RollingMax
 from htgeo.features.rolling_sum import RollingSum
+from htgeo.features.same_weekday import SameWeekday
+from htgeo.features.share import Share
 from htgeo.features.static import Static
-
-SETS = ("default",)
+from htgeo.features.trend import Trend
+from htgeo.features.within_distance import MILE_KM, WithinDistance
 
 
 def feature_set(name: str, cube: xr.Dataset) -> list[Feature]:
     """Return the features of a named set for the layers and series of a cube.
 
-    ``default``, for each layer of counts: yesterday, sums over 7, 28 and 91 days, the two rings over 28 days, recency
-    with half-lives of 14, 60 and 240 days; the calendar; static variables; every city series as of its publication.
+    ``default`` is meant for rare events: for each layer of counts what became known lately in the cell, in its rings,
+    in its parent and in the city, how regular it is and how it changes, counts as known, shares of its parts; the
+    calendar; static variables; every city series as of its publication. Some 27 columns a layer.
+
+    ``original`` holds the features of the notebook that the first application comes from: events within one mile in
+    the last 7 days, their share at night, the city's events of yesterday, the scaled city series, borough, weekday,
+    weekend, season, holiday; with the label ``AnyWithin(layer, days=1)``.
     """
     if name not in SETS:
         message = f"there is no feature set {name!r}; known are {', '.join(SETS)}"
         raise UnknownNameError(message)
+    return SETS[name](cube)
+
+
+def _default(cube: xr.Dataset) -> list[Feature]:
     features: list[Feature] = []
-    for layer in [known.removesuffix(KNOWN) for known in variables_of(cube, "known_count")]:
+    for layer in _layers(cube):
         features += [
-            Lag(layer, days=(1,)),
-            RollingSum(layer, days=(7, 28, 91)),
-            RingSum(layer, k=2, days=28),
+            Lag(layer, days=(1, 2, 7)),
+            RollingSum(layer, days=(7, 28, 91, 365)),
+            RollingMax(layer, days=(91,)),
+            ActiveShare(layer, days=(28, 365)),
             Recency(layer, half_life=(14, 60, 240)),
+            Trend(layer, short=28, long=365),
+            SameWeekday(layer, weeks=8),
+            RingLag(layer, k=1, days=(1,)),
+            RingSum(layer, k=2, days=(28, 365)),
+            DiskSum(layer, k=3, days=(28,)),
+            ParentSum(layer, days=(28, 365)),
+            CitySum(layer, days=(7,)),
         ]
+        within = sorted(cube[n].attrs["days"] for n in variables_of(cube, "within_count") if _of(cube, n) == layer)
+        features += [KnownWithin(layer, days=tuple(within))] if within else []
+        features += [Share(layer, part, days=(91,)) for part in _parts(cube, layer)]
     series = [AsOf(name) for name in variables_of(cube, "series")]
-    return [*features, Calendar(), Static(), *series]
+    return [*features, Calendar(harmonics=1), Static(), *series]
+
+
+def _original(cube: xr.Dataset) -> list[Feature]:
+    features: list[Feature] = []
+    for layer in _layers(cube):
+        features += [WithinDistance(layer, km=MILE_KM, days=(7,)), CitySum(layer, days=(1,))]
+        night = [part for part in _parts(cube, layer) if part == f"{layer}_night"]
+        features += [Share(layer, part, days=(7,), km=MILE_KM) for part in night]
+    series = [AsOf(name, scaled=True) for name in variables_of(cube, "series")]
+    calendar = Calendar(("weekday", "weekend", "season", "holiday"))
+    return [*features, *series, Static(tuple(layer_names(cube)[:1])), calendar]
+
+
+SETS: dict[str, Callable[[xr.Dataset], list[Feature]]] = {"default": _default, "original": _original}
+
+
+def _layers(cube: xr.Dataset) -> list[str]:
+    """Return the layers of counts that are no part of another."""
+    known = variables_of(cube, "known_count")
+    return [name.removesuffix(KNOWN) for name in known if "part_of" not in cube[name].attrs]
+
+
+def _parts(cube: xr.Dataset, layer: str) -> list[str]:
+    known = variables_of(cube, "known_count")
+    return [name.removesuffix(KNOWN) for name in known if cube[name].attrs.get("part_of") == layer]
+
+
+def _of(cube: xr.Dataset, within: str) -> str:
+    return within.removesuffix(f"_within_{cube[within].attrs['days']}")

@@ -100,3 +100,16 @@ def disk_cells(cell: int, k: int) -> np.ndarray:
     import h3.api.basic_int as h3
 
     return np.array(sorted(h3.grid_disk(cell, k)), dtype=np.uint64)
+
+
+def parents(cells: np.ndarray, resolution: int) -> np.ndarray:
+    """Return the ancestor of each cell at a coarser resolution (uint64)."""
+    from h3ronpy import change_resolution
+
+    return np.asarray(change_resolution(cells, resolution))
+
+
+def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Return points of the unit sphere, shape (point, 3)."""
+    lon, lat = np.radians(lon), np.radians(lat)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)

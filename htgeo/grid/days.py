@@ -30,6 +30,14 @@ def civil_days(times: pd.Series, time_zone: str) -> np.ndarray:
     time_zone
         IANA name.
     """
-    if times.dt.tz is not None:
-        times = times.dt.tz_convert(time_zone).dt.tz_localize(None)
-    return times.to_numpy().astype("datetime64[D]")
+    return _local(times, time_zone).to_numpy().astype("datetime64[D]")
+
+
+def civil_hours(times: pd.Series, time_zone: str) -> np.ndarray:
+    """Return the local hours since midnight of each time, as the clock on the wall shows them (float64, 0 to 24)."""
+    local = _local(times, time_zone).to_numpy()
+    return np.asarray((local - local.astype("datetime64[D]")) / np.timedelta64(1, "h"), float)
+
+
+def _local(times: pd.Series, time_zone: str) -> pd.Series:
+    return times.dt.tz_convert(time_zone).dt.tz_localize(None) if times.dt.tz is not None else times

@@ -13,7 +13,7 @@ from htgeo.core.errors import InputError
 from htgeo.grid.cells import cell_areas, cell_centers, check_resolution, points_to_cells, polygon_cells
 from htgeo.grid.days import day_range
 from htgeo.grid.lattice import Lattice, fit_lattice
-from htgeo.grid.shares import cell_shares
+from htgeo.grid.shares import cell_shares, cell_totals
 from htgeo.sources.clean import check_zone
 from htgeo.sources.region import Region
 
@@ -44,6 +44,8 @@ class Grid:
     edge
         Which cells of the study area belong: those whose centre lies inside ("center") or all that share land with
         it ("touch").
+    population
+        Areas with an attribute ``population``, for spreading events by where people live; None: by land only.
     """
 
     cells: np.ndarray
@@ -52,6 +54,7 @@ class Grid:
     time_zone: str
     layers: tuple[Region, ...]
     edge: Edge
+    population: Region | None = None
 
     def __repr__(self) -> str:
         return (
@@ -68,6 +71,16 @@ class Grid:
     def cell_area(self) -> np.ndarray:
         """Areas of the cells, km2."""
         return cell_areas(self.cells)
+
+    @cached_property
+    def cell_population(self) -> np.ndarray:
+        """People living in each cell."""
+        if self.population is None:
+            message = (
+                "this grid has no population; make_grid(…, population=read_region(path, attributes=['population'], …))"
+            )
+            raise InputError(message)
+        return cell_totals(self.cells, self.population, self.population.attribute("population"))
 
     @cached_property
     def lattice(self) -> Lattice | None:
@@ -118,6 +131,7 @@ def make_grid(
     time_zone: str = "America/New_York",
     layers: Sequence[Region] = (),
     edge: Edge = "center",
+    population: Region | None = None,
 ) -> Grid:
     """Return the H3 cells of a region by local civil days.
 
@@ -136,6 +150,8 @@ def make_grid(
     edge
         ``"center"`` (default): cells whose centre lies in the region, so that areas add up to that of the region.
         ``"touch"``: all cells that share land with it; no event on the shore is lost, but cells hold much water.
+    population
+        Areas with an attribute ``population`` (census tracts …), for ``grid_events(…, spread="population")``.
 
     Returns
     -------
@@ -171,7 +187,9 @@ def make_grid(
     if len(cells) == 0:
         message = f"no H3 cell of resolution {resolution} has its centre in the region; use a finer resolution or edge='touch'"
         raise InputError(message)
-    return Grid(cells, resolution, day_range(start, end), time_zone, every, edge)
+    if population is not None:
+        population.attribute("population")
+    return Grid(cells, resolution, day_range(start, end), time_zone, every, edge, population)
 
 
 def _check_zone_fits(region: Region, time_zone: str) -> None:

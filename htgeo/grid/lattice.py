@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from htgeo.grid.cells import cell_centers, faces
+from htgeo.grid.cells import cell_centers, faces, unit_vectors
 
 MAX_RESIDUAL = 1e-3
 """Largest distance of a cell centre from its lattice point, in lattice steps, for the fit to be trusted."""
@@ -54,7 +54,7 @@ def fit_lattice(cells: np.ndarray) -> Lattice | None:
     if len(cells) == 0 or len(faces(cells)) != 1:
         return None
     center_lon, center_lat = cell_centers(cells)
-    points = _unit_vectors(center_lon, center_lat)
+    points = unit_vectors(center_lon, center_lat)
     normal = _face_center(points.mean(axis=0))
     east = np.cross([0.0, 0.0, 1.0], normal)
     east /= np.linalg.norm(east)
@@ -81,16 +81,11 @@ def fit_lattice(cells: np.ndarray) -> Lattice | None:
     return Lattice(inverse @ axes, normal, inverse @ origin, corner, table)
 
 
-def _unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lon, lat = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-
-
 def _face_center(direction: np.ndarray) -> np.ndarray:
     """Return the centre of the icosahedron face that `direction` points into; its corners are the pentagons."""
     import h3.api.basic_int as h3
 
-    corners = _unit_vectors(*np.array([h3.cell_to_latlng(cell)[::-1] for cell in h3.get_pentagons(0)]).T)
+    corners = unit_vectors(*np.array([h3.cell_to_latlng(cell)[::-1] for cell in h3.get_pentagons(0)]).T)
     cosine = corners @ corners.T
     edge = 0.4  # corners of one face are 63.4 degrees apart (cosine 0.447), others 116.6 degrees or more
     centers = [
@@ -108,7 +103,7 @@ def _first_basis(cells: np.ndarray, axes: np.ndarray, normal: np.ndarray) -> tup
 
     middle = int(cells[len(cells) // 2])
     around = [middle, *sorted(set(h3.grid_disk(middle, 1)) - {middle})]
-    points = _unit_vectors(*np.array([h3.cell_to_latlng(cell)[::-1] for cell in around]).T)
+    points = unit_vectors(*np.array([h3.cell_to_latlng(cell)[::-1] for cell in around]).T)
     plane = points @ axes.T / (points @ normal)[:, None]
     steps = plane[1:] - plane[0]
     unit = steps / np.linalg.norm(steps, axis=1)[:, None]

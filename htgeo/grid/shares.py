@@ -52,6 +52,34 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     return csr_array(entries, shape=(len(cells), len(region)))
 
 
+def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndarray:
+    """Return totals of areas (people …) by cell, each area spread evenly over its surface; missing ones count as 0.
+
+    Parameters
+    ----------
+    cells
+        H3 ids, uint64, shape (cell,).
+    region
+        The layer of areas.
+    values
+        Total of each area, shape (area,).
+    """
+    import shapely
+
+    surface = shapely.area(cell_polygons(cells))[:, None]
+    part = cell_shares(cells, region).multiply(surface).multiply(1 / shapely.area(region.geometries)[None, :])
+    return np.asarray(part @ np.nan_to_num(values))
+
+
+def cell_means(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndarray:
+    """Return the mean over each cell's land of a value of areas (income, share …), NaN where none has one."""
+    shares = cell_shares(cells, region)
+    known = np.isfinite(values)
+    weight = np.asarray(shares @ known.astype(float))
+    total = np.asarray(shares @ np.where(known, values, 0.0))
+    return np.divide(total, weight, out=np.full(len(cells), np.nan), where=weight > 0)
+
+
 def _cut(area: Any, hexagons: np.ndarray) -> np.ndarray:
     """Return the surface that each hexagon shares with an area, tile by tile."""
     import shapely

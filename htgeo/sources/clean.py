@@ -1,7 +1,7 @@
 """The one place where rows are judged: each row of a file is kept, repaired or quarantined, with a reason."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -77,6 +77,7 @@ class Rows:
         self.repairs: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
         self.unreadable = np.zeros(len(table), bool)
+        self._texts: dict[str, tuple[np.ndarray, pd.Series]] = {}
 
     @property
     def usable(self) -> np.ndarray:
@@ -93,25 +94,56 @@ class Rows:
         if mask.any():
             self.repairs[what] = self.repairs.get(what, np.zeros(len(self.row), bool)) | mask
 
+    def each(self, columns: Sequence[str], judge: Callable[[pd.Series], pd.Series]) -> pd.Series:
+        """Return ``judge(text)`` for every row of a column, working on its distinct texts only.
+
+        Parameters
+        ----------
+        columns
+            One column; or two, joined by a space, the second being 00:00:00 where missing.
+        judge
+            Gets stripped texts, missing where they say so in words, and returns a value for each.
+        """
+        codes, text = self._distinct(columns[0])
+        for column in columns[1:]:
+            more, clock = self._distinct(column)
+            pairs, distinct = pd.factorize(codes * np.int64(len(clock)) + more)
+            one, two = np.divmod(distinct, max(len(clock), 1))
+            codes = pairs
+            text = (
+                text.take(one).reset_index(drop=True) + " " + clock.fillna("00:00:00").take(two).reset_index(drop=True)
+            )
+        return pd.Series(judge(text).array.take(codes))
+
+    def _distinct(self, column: str) -> tuple[np.ndarray, pd.Series]:
+        """Return the number of each row's text among the distinct ones, and these, stripped."""
+        if column not in self._texts:
+            values = self.table[column]
+            if not pd.api.types.is_string_dtype(values):
+                values = values.astype("string").astype("str")
+            codes, distinct = pd.factorize(values, use_na_sentinel=False)
+            text = pd.Series(distinct, dtype="str").str.strip()
+            self._texts[column] = codes, text.mask(text.str.lower().isin(NULLS) | text.isna())
+        return self._texts[column]
+
     def text(self, column: str) -> pd.Series:
         """Return a column as stripped text, missing where it says so in words."""
-        values = self.table[column]
-        if not pd.api.types.is_string_dtype(values):
-            values = values.astype("string").astype("str")
-        values = values.str.strip()
-        return values.mask(values.str.lower().isin(NULLS) | values.isna())
+        return self.each([column], lambda text: text)
 
     def code(self, column: str) -> pd.Series:
         """Return a column of whole-number codes as text: ``110.0`` becomes ``110``."""
-        return self.text(column).str.replace(r"\.0+$", "", regex=True)
+        return self.each([column], lambda text: text.str.replace(r"\.0+$", "", regex=True))
 
     def number(self, column: str, decimal: str = ".") -> np.ndarray:
         """Return a column as float64, NaN where missing or unreadable (noted in `unreadable`)."""
-        if pd.api.types.is_numeric_dtype(self.table[column]):
-            return self.table[column].to_numpy(float)
-        text = self.text(column)
-        number = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce").to_numpy(float)
-        self.unreadable |= np.isnan(number) & text.notna().to_numpy()
+        values = self.table[column]
+        if pd.api.types.is_numeric_dtype(values):
+            return values.to_numpy(float)
+        plain = _cast(values, "float64") if decimal == "." else None
+        if plain is not None:
+            return np.asarray(plain, float)
+        number = self.each([column], lambda text: _numbers(text, decimal)).to_numpy(float)
+        self.unreadable |= np.isnan(number) & self.each([column], pd.Series.notna).to_numpy()
         return number
 
     def times(self, columns: Sequence[str], time_format: str = "ISO8601") -> pd.Series:
@@ -131,26 +163,29 @@ class Rows:
         """
         if len(columns) == 1 and pd.api.types.is_datetime64_any_dtype(self.table[columns[0]]):
             return self.table[columns[0]]
-        text = self.text(columns[0])
-        for column in columns[1:]:
-            text = text + " " + self.text(column).fillna("00:00:00")
-        offset = text.str.contains(OFFSET, regex=True, na=False)
-        if "%z" in time_format:
-            return pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
-        if time_format == "ISO8601" and offset.any():
-            if not offset[text.notna()].all():
-                self.notes.append(f"some times in {columns[0]!r} have an offset from UTC, those without are not used")
-            return pd.to_datetime(text.where(offset), format=time_format, errors="coerce", utc=True)
-        try:
-            return pd.to_datetime(text, format=time_format, errors="coerce")
-        except ValueError as error:
-            message = f"the time format {time_format!r} cannot be used: {error}; e.g. '%m/%d/%Y %I:%M:%S %p'"
-            raise InputError(message) from error
+
+        def judge(text: pd.Series) -> pd.Series:
+            offset = text.str.contains(OFFSET, regex=True, na=False)
+            if "%z" in time_format:
+                return pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
+            if time_format == "ISO8601" and offset.any():
+                if not offset[text.notna()].all():
+                    self.notes.append(
+                        f"some times in {columns[0]!r} have an offset from UTC, those without are not used"
+                    )
+                return pd.to_datetime(text.where(offset), format=time_format, errors="coerce", utc=True)
+            try:
+                return pd.to_datetime(text, format=time_format, errors="coerce")
+            except ValueError as error:
+                message = f"the time format {time_format!r} cannot be used: {error}; e.g. '%m/%d/%Y %I:%M:%S %p'"
+                raise InputError(message) from error
+
+        return self.each(columns, judge)
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
         """Quarantine rows without a usable time, repair impossible delays, and return the mended known times."""
         missing = (
-            self.text(columns[0]).isna().to_numpy()
+            self.each(columns[:1], pd.Series.isna).to_numpy()
             if not _is_time(self.table[columns[0]])
             else occurred.isna().to_numpy()
         )
@@ -176,11 +211,16 @@ class Rows:
         self.repair(early & self.usable, "known before it occurred: taken as occurred")
         return known.mask(early, occurred)
 
+    def key(self, column: str) -> pd.Series:
+        """Return a column that names its row: whole numbers where all rows have one, else its code."""
+        whole = _cast(self.table[column], "int64")
+        return self.code(column) if whole is None or pd.isna(whole).any() else pd.Series(whole)
+
     def drop_doubles(self, keys: pd.Series, what: str) -> None:
         """Quarantine every usable row whose key stood on an earlier usable row."""
         usable = self.usable
         double = np.zeros(len(usable), bool)
-        double[usable] = keys[usable].duplicated().to_numpy() & keys[usable].notna().to_numpy()
+        double[usable] = (keys[usable].duplicated() & keys[usable].notna()).to_numpy()
         self.quarantine(double, what)
 
     def judge_places(
@@ -288,3 +328,17 @@ class Rows:
 
 def _is_time(values: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(values))
+
+
+def _cast(values: pd.Series, dtype: str) -> np.ndarray | None:
+    """Return a column of plain numbers, or of text that is nothing but numbers, as such; None if it is not."""
+    import pyarrow as pa
+
+    try:
+        return np.asarray(pa.chunked_array(pa.array(values)).cast(dtype).to_pandas())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return None
+
+
+def _numbers(text: pd.Series, decimal: str) -> pd.Series:
+    return pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce").astype(float)

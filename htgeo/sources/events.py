@@ -139,7 +139,7 @@ class Events:
 
     def by_category(self, prefix: str) -> dict[str, "Events"]:
         """Return ``{prefix_category: events}`` for every category, ready for `grid_events`."""
-        names = {str(c): f"{prefix}_{_variable_name(str(c))}" for c in sorted(self.table["category"].unique())}
+        names = {str(c): f"{prefix}_{variable_name(str(c))}" for c in sorted(self.table["category"].unique())}
         return {name: self.select(category=category) for category, name in names.items()}
 
 
@@ -153,5 +153,6 @@ def _matching(table: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFra
     return table[table[column].isin(wanted)].reset_index(drop=True)
 
 
-def _variable_name(text: str) -> str:
+def variable_name(text: str) -> str:
+    """Return a text as the name of a variable: lower case, words joined by ``_``."""
     return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) or "none"

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import io
 import re
 import zipfile
 import zlib
@@ -16,13 +15,11 @@ import pandas as pd
 
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
+from htgeo.sources.csv_lines import PIECE, SoundLines
 
-MAX_BYTES = 16 * 2**30
-"""Most bytes a compressed file may unpack to (against decompression bombs)."""
 PERSON = re.compile(r"^(susp|vic|perp)_|^(victim|trafficker|suspect|offender)\b|^age_group$", re.IGNORECASE)
 """Columns about victims and suspects: they never reach memory beyond the reader."""
-PIECE = 2**20
-"""Bytes of a CSV checked at a time."""
+PACKED = (".gz", ".zip")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
 
 
@@ -135,11 +132,11 @@ def _read_csv(
     with _unpacked(path) as stream:
         if names is None:
             stream.readline()
-        lines = _Lines(stream, path.name, delimiter)
+        lines = SoundLines(stream, path.name, delimiter, limited=path.suffix.lower() in PACKED)
         try:
             table = pacsv.read_csv(
                 lines,
-                pacsv.ReadOptions(column_names=header, encoding=encoding, use_threads=False),
+                pacsv.ReadOptions(column_names=header, encoding=encoding, use_threads=False, block_size=PIECE),
                 pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
                 pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
             )
@@ -147,53 +144,11 @@ def _read_csv(
             if "Empty CSV" in str(error):
                 return pd.DataFrame(columns=list(columns)), lines.broken
             raise InputError(_csv_fault(path, encoding, error)) from error
-    frame: pd.DataFrame = table.combine_chunks().to_pandas()
-    given = np.setdiff1d(np.arange(1, lines.count + 1), lines.broken)  # row numbers that reached the parser
-    frame.index = pd.Index(np.delete(given, [number - 1 for number in uneven]))
-    return frame, sorted([*lines.broken, *(int(given[number - 1]) for number in uneven)])
-
-
-class _Lines(io.RawIOBase):
-    """A stream of the lines of a CSV whose quoted fields end on their line, up to MAX_BYTES.
-
-    An open quote would swallow the lines after it, columns about persons included: such a line, and one of a value
-    with a line break, is left out and noted.
-    """
-
-    def __init__(self, stream: Any, name: str, delimiter: str) -> None:
-        part = re.escape(delimiter.encode())
-        one = rb'(?:"(?:[^"]|"")*"|[^"%b][^%b]*|)' % (part, part)
-        self._whole = re.compile(rb"%b(?:%b%b)*" % (one, part, one)).fullmatch
-        self._stream, self._name = stream, name
-        self._rest, self._given = memoryview(b""), 0
-        self.count, self.broken = 0, list[int]()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = self._stream.read(PIECE)
-            if not piece:
-                return 0
-            if piece[-1:] != b"\n":
-                piece += self._stream.readline()
-            self._given += len(piece)
-            if self._given > MAX_BYTES:
-                message = f"{self._name} unpacks to more than {MAX_BYTES / 2**30:.0f} GiB"
-                raise InputError(message)
-            self._rest = memoryview(self._sound(piece))
-        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
-
-    def _sound(self, piece: bytes) -> bytes:
-        """Return the lines of a piece without those whose quotes stay open; note their numbers."""
-        lines = piece.splitlines(keepends=True)
-        broken = {n for n, line in enumerate(lines) if b'"' in line and not self._whole(line.rstrip(b"\r\n"))}
-        self.broken += [self.count + n + 1 for n in sorted(broken)]
-        self.count += len(lines)
-        return b"".join(line for n, line in enumerate(lines) if n not in broken) if broken else piece
+    given = np.delete(np.arange(1, lines.count + 1), np.array(lines.broken, int) - 1)  # rows that reached the parser
+    wrong = given[np.array(uneven, int) - 1].tolist()
+    frame: pd.DataFrame = table.to_pandas()
+    frame.index = pd.Index(np.delete(given, np.array(uneven, int) - 1))
+    return frame, sorted([*lines.broken, *wrong])
 
 
 def _csv_fault(path: Path, encoding: str, error: Exception) -> str:

@@ -17,7 +17,8 @@ from htgeo.core.registry import near
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
 from htgeo.sources.events import Events
-from htgeo.sources.files import MAX_BYTES, existing
+from htgeo.sources.csv_lines import MAX_BYTES
+from htgeo.sources.files import existing
 from htgeo.sources.region import Region, make_region
 
 AXES = ("row", "col", "day", "category", "cell", "time", "channel")

@@ -43,14 +43,14 @@ class NypdComplaints(Source):
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read complaint files."""
         rows = read_files(self.name, paths, COLUMNS)
-        occurred, known = _day_and_time(rows), _day(rows.text("RPT_DT"))
+        occurred, known = _day_and_time(rows), rows.each(["RPT_DT"], _day)
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
         category = rows.text("OFNS_DESC")
         if self.categories is not None:
             rows.quarantine(~category.isin(self.categories).to_numpy(), "offence not asked for")
         precinct = check_area_names(rows, rows.code("ADDR_PCT_CD"), "precinct", areas)
         lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas, precinct)
-        rows.drop_doubles(rows.code("CMPLNT_NUM"), "complaint number seen before")
+        rows.drop_doubles(rows.key("CMPLNT_NUM"), "complaint number seen before")
         masked = one_point_per_area(lon, lat, precinct, category.where(rows.usable)) & rows.usable
         rows.repair(masked, "station-house point: known to the precinct")
         area_only = masked | np.isnan(lon)
@@ -75,8 +75,10 @@ def _day(text: pd.Series) -> pd.Series:
 
 
 def _day_and_time(rows: Rows) -> pd.Series:
-    day = _day(rows.text("CMPLNT_FR_DT"))
-    text = rows.text("CMPLNT_FR_TM")
-    clock = pd.to_timedelta(text.where(text.str.fullmatch(CLOCK, na=False)), errors="coerce")
+    day, clock = rows.each(["CMPLNT_FR_DT"], _day), rows.each(["CMPLNT_FR_TM"], _clock)
     rows.repair((day.notna() & clock.isna()).to_numpy(), "no readable time of day: taken as 00:00")
     return day + clock.fillna(pd.Timedelta(0))
+
+
+def _clock(text: pd.Series) -> pd.Series:
+    return pd.to_timedelta(text.where(text.str.fullmatch(CLOCK, na=False)), errors="coerce")

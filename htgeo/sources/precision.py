@@ -41,14 +41,14 @@ def one_point_per_area(lon: np.ndarray, lat: np.ndarray, area: pd.Series, catego
     array of bool, shape (row,)
         All rows with a point in a masked category.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
     frame = pd.DataFrame({"lon": lon, "lat": lat, "area": area.to_numpy(), "category": category.to_numpy()})
     known = frame.dropna()
     at_point = known.groupby(["category", "area", "lon", "lat"]).size()
     at_mode = at_point.groupby(level=["category", "area"]).max().groupby(level="category")
     rows, areas = known.groupby("category").size(), at_mode.size()
-    unlikely = binom.sf(at_mode.sum() - areas - 1, rows, REPEAT_CHANCE) < SURE
+    unlikely = bdtrc(at_mode.sum() - areas - 1, rows, REPEAT_CHANCE) < SURE
     masked = rows.index[(at_mode.sum() >= MASKED_SHARE * rows).to_numpy() & unlikely]
     return frame["category"].isin(masked).to_numpy() & frame["lon"].notna().to_numpy()
 
@@ -59,14 +59,14 @@ def stacked(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     Chance is a Poisson count with the median number of rows per coordinate. Use it for sources whose places should
     rarely repeat (case files); street geocoders stack reports on real block middles.
     """
-    from scipy.stats import poisson
+    from scipy.special import pdtrc
 
     frame = pd.DataFrame({"lon": lon, "lat": lat})
     size = frame.groupby(["lon", "lat"])["lon"].transform("size").fillna(0).to_numpy()
     per_point = frame.dropna().value_counts()
     if per_point.empty:
         return np.zeros(len(lon), bool)
-    return np.asarray((poisson.sf(size - 1, per_point.median()) < SURE) & ~np.isnan(lon), bool)
+    return np.asarray((pdtrc(size - 1, per_point.median()) < SURE) & ~np.isnan(lon), bool)
 
 
 def at_centroid(lon: np.ndarray, lat: np.ndarray, areas: Sequence[Region]) -> tuple[np.ndarray, np.ndarray]:

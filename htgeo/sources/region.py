@@ -1,7 +1,7 @@
 """Named polygons: boroughs, precincts, neighbourhoods."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,15 @@ class Region:
         Their polygons, shape (area,), of shapely objects.
     notes
         What was repaired while reading.
+    attributes
+        Numbers of the areas by name, each of shape (area,), NaN where missing.
     """
 
     layer: str
     names: tuple[str, ...]
     geometries: np.ndarray
     notes: tuple[str, ...] = ()
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,6 +49,13 @@ class Region:
     def __repr__(self) -> str:
         shown = ", ".join(self.names[:SHOWN]) + (", …" if len(self) > SHOWN else "")
         return "\n".join([f"<Region {self.layer}: {len(self)} areas: {shown}>", *self.notes])
+
+    def attribute(self, name: str) -> np.ndarray:
+        """Return the numbers of an attribute, shape (area,), or say which there are."""
+        if name not in self.attributes:
+            message = f"the region layer {self.layer!r} has no attribute {name!r}; it has {', '.join(self.attributes) or 'none'}: read_region(…, attributes=[{name!r}])"
+            raise InputError(message)
+        return self.attributes[name]
 
     @cached_property
     def outline(self) -> Any:
@@ -96,7 +106,14 @@ class Region:
         return found
 
 
-def read_region(path: str | Path, *, name_column: str, layer: str = "borough", file_layer: str | None = None) -> Region:
+def read_region(
+    path: str | Path,
+    *,
+    name_column: str,
+    layer: str = "borough",
+    file_layer: str | None = None,
+    attributes: Sequence[str] = (),
+) -> Region:
     """Read named polygons from a vector file in any coordinate system.
 
     Parameters
@@ -109,6 +126,8 @@ def read_region(path: str | Path, *, name_column: str, layer: str = "borough", f
         What one area is called; the cube has a coordinate of this name.
     file_layer
         Layer of the file, where it has several.
+    attributes
+        Columns of numbers to keep (population, income …), for `add_attributes` and for spreading by population.
 
     Returns
     -------
@@ -132,7 +151,7 @@ def read_region(path: str | Path, *, name_column: str, layer: str = "borough", f
     path = existing(path)
     frame = read_vector_file(path, file_layer)
     columns = [str(c) for c in frame.columns if c != frame.geometry.name]
-    require_columns([name_column], columns, path.name)
+    require_columns([name_column, *attributes], columns, path.name)
     nameless = frame[name_column].isna() | (frame[name_column].astype(str).str.strip() == "")
     if nameless.any():
         message = (
@@ -156,7 +175,20 @@ def read_region(path: str | Path, *, name_column: str, layer: str = "borough", f
     if invalid.any():
         notes.append(f"{invalid.sum()} invalid polygons repaired: {', '.join(sorted(set(names[invalid])))}")
         polygons = np.where(invalid, shapely.make_valid(polygons), polygons)
-    return make_region(layer, names, polygons, notes)
+    region = make_region(layer, names, polygons, notes)
+    return replace(region, attributes={name: _numbers(frame[name], names, region.names, path) for name in attributes})
+
+
+def _numbers(column: Any, names: np.ndarray, order: Sequence[str], path: Path) -> np.ndarray:
+    """Return an attribute in the order of the areas; an area of several polygons has the first number given."""
+    import pandas as pd
+
+    try:
+        values = pd.to_numeric(column).to_numpy(float)
+    except (ValueError, TypeError) as error:
+        message = f"the column {column.name!r} of {path.name} does not hold numbers only: {error}"
+        raise InputError(message) from error
+    return pd.Series(values, index=names).groupby(level=0).first().reindex(list(order)).to_numpy(float)
 
 
 def make_region(

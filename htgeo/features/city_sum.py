@@ -1,0 +1,58 @@
+"""Counts of the whole study area."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import xarray as xr
+
+from htgeo.features.base import Feature, column, known_counts, positive_days
+
+
+@dataclass(frozen=True)
+class CitySum(Feature):
+    """Events that became known in the last `days` days in all cells together: ``<layer>_city_sum_<days>``, on (time).
+
+    Parameters
+    ----------
+    layer
+        Name of a layer of counts.
+    days
+        Window lengths in days, each at least 1.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> ht.CitySum("crime", days=[7]).columns(ht.demo_cube())["crime_city_sum_7"].dims
+    ('time',)
+    """
+
+    name: ClassVar[str] = "city_sum"
+    summary: ClassVar[str] = "events that became known in the last days in the whole study area"
+    layer: str
+    days: Sequence[int] = (1, 7)
+
+    def __post_init__(self) -> None:
+        positive_days(self.days, "windows")
+
+    @property
+    def look_back(self) -> int:
+        """The longest window."""
+        return max(self.days)
+
+    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return one column a window."""
+        total = known_counts(cube, self.layer).sum("cell", dtype="float64").cumsum("time")
+        return {
+            f"{self.layer}_city_sum_{d}": column(
+                total.shift(time=1) - total.shift(time=d + 1).fillna(0).where(_passed(total, d)),
+                "1",
+                f"{self.layer}: events known in the last {d} days in the whole study area",
+            )
+            for d in self.days
+        }
+
+
+def _passed(total: xr.DataArray, days: int) -> xr.DataArray:
+    """Return the days on which a window is full."""
+    return xr.DataArray([t >= days for t in range(total.sizes["time"])], dims="time")
