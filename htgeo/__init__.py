@@ -22,6 +22,7 @@ from htgeo.features import (
     Interaction,
     KnownWithin,
     Lag,
+    Nowcast,
     ParentSum,
     Recency,
     RingLag,
@@ -50,6 +51,7 @@ from htgeo.sources import (
     read_places,
     read_region,
     read_series,
+    scan_events,
     square_region,
 )
 from htgeo.sources.synthetic import write_demo_city
@@ -77,6 +79,7 @@ __all__ = [
     "LightGBM",
     "Matrix",
     "Model",
+    "Nowcast",
     "ParentSum",
     "Places",
     "Recency",
@@ -112,6 +115,7 @@ __all__ = [
     "read_region",
     "read_series",
     "save_cube",
+    "scan_events",
     "split_time",
     "square_region",
     "to_matrix",

@@ -36,6 +36,7 @@ EXAMPLES = {
     "city_sum": ht.CitySum("crime", days=[1, 7]),
     "interaction": ht.Interaction(["crime_before", "holiday_before"]),
     "known_within": ht.KnownWithin("crime", days=[7, 28]),
+    "nowcast": ht.Nowcast("crime", days=28),
     "recency": ht.Recency("crime", half_life=[14, 60]),
     "calendar": ht.Calendar(),
     "static": ht.Static(),
@@ -47,7 +48,7 @@ EXAMPLES = {
 def rich(crimes: ht.Events, grid: ht.Grid, city) -> xr.Dataset:
     """A cube with parts, counts as known, a city series, places and two features."""
     points = crimes.select(precision="point")
-    cube = ht.grid_events({"crime": points}, grid, parts=["night"], known_within=[7, 28])
+    cube = ht.grid_events({"crime": points}, grid, parts=["night"], known_within=[7, 28], delays=60)
     jfk = ht.read_series(
         city / "jfk_passengers.csv",
         time="Activity Period",
@@ -104,6 +105,8 @@ class TestContract:
         changed["crime_known"].values[:, day:] = rng.poisson(3, changed["crime_known"].values[:, day:].shape)
         for other in ("crime_night_known", "crime_before", "crime_within_7", "crime_within_28"):
             changed[other].values[:, day + 1 :] = rng.poisson(3, changed[other].values[:, day + 1 :].shape)
+        known_on = np.add.outer(np.arange(rich.sizes["time"]), np.arange(rich.sizes["delay"]))
+        changed["crime_delays"].values[known_on >= day] += 3
         changed["crime_night"].values[:] = rng.poisson(3, changed["crime"].shape)
         changed["crime"].values[:] = rng.poisson(3, changed["crime"].shape)
         changed["jfk"].values[day + 1 :] = 1.0

@@ -20,6 +20,8 @@ KNOWN = "_known"
 """Suffix of the counts by the day events became known."""
 WITHIN = "_within_"
 """Infix of the counts of the last days as known at the start of each day."""
+DELAYS = "_delays"
+"""Suffix of the reporting triangle of a layer."""
 NIGHT_HOURS = 6
 """Night lasts from 00:00 to 05:59."""
 PARTS = ("night", "category")
@@ -32,6 +34,7 @@ def grid_events(
     *,
     parts: Sequence[str] = (),
     known_within: Sequence[int] = (),
+    delays: int = 0,
     spread: str = "land",
 ) -> xr.Dataset:
     """Count events by cell and day into a lazy cube.
@@ -54,6 +57,9 @@ def grid_events(
     known_within
         Numbers of days N; each gives ``name_within_<N>``: the events that occurred in the last N days before a day
         *and* were known by its start, exactly. Missing on the first N days.
+    delays
+        Above 0: give ``name_delays`` (time, delay), the reporting triangle of all cells together: events by day of
+        occurrence and by days until they were known, from 0 to `delays`; later ones are left out.
     spread
         How area events are spread over the cells of their area: by ``"land"`` area, or by ``"population"`` (the grid
         needs one).
@@ -81,11 +87,11 @@ def grid_events(
     >>> list(cube)
     ['crime', 'crime_known', 'crime_within_7', 'crime_night', 'crime_night_known']
     """
-    _check_options(grid, parts, known_within, spread)
+    _check_options(grid, parts, [*known_within, delays + 1], spread)
     cube = empty_cube(grid)
     for name, layer in events.items():
         _check_name(name, cube)
-        count = _Count(name, grid, tuple(parts), tuple(known_within), Areas(grid, spread))
+        count = _Count(name, grid, tuple(parts), tuple(known_within), Areas(grid, spread), delays)
         for batch in [layer] if isinstance(layer, Events) else layer:
             count.add(batch.table)
         for variable, values in count.variables():
@@ -108,10 +114,11 @@ class _Count:
     """One pass over the events of a layer."""
 
     def __init__(
-        self, name: str, grid: Grid, parts: tuple[str, ...], known_within: tuple[int, ...], areas: Areas
+        self, name: str, grid: Grid, parts: tuple[str, ...], known_within: tuple[int, ...], areas: Areas, delays: int
     ) -> None:
         self.name, self.grid, self.parts, self.known_within, self.areas = name, grid, parts, known_within, areas
         self.layers: dict[str, _Layer] = {name: self._layer(within=True)}
+        self.triangle = np.zeros((len(grid.days), delays + 1 if delays else 0))
         self.days = [np.datetime64("9999-01-01"), np.datetime64("0001-01-01")]
         self.has_hours = False
 
@@ -138,6 +145,7 @@ class _Count:
         batch.row[point] = self.grid.rows(table["lon"].to_numpy(float)[point], table["lat"].to_numpy(float)[point])
         if not point.all():
             batch.area[~point] = self.areas.numbers(table[~point])
+        _add_delays(batch, self.triangle)
         for name, mask in self._masks(table):
             if name not in self.layers:
                 self.layers[name] = self._layer(within=False)
@@ -166,6 +174,11 @@ class _Count:
         spread = self.areas.spread()
         if not self.has_hours:
             self.layers.pop(f"{self.name}_night", None)
+        if self.triangle.size:
+            variable = self.name + DELAYS
+            text = f"{self.name}: events by day of occurrence and days until they were known"
+            counts = xr.DataArray(self.triangle.astype(np.float32), dims=("time", "delay"))
+            yield variable, stamp(counts, variable, "triangle", "1", text)
         for name, layer in self.layers.items():
             part = {} if name == self.name else {"part_of": self.name}
             for suffix, clock, role, text in (
@@ -231,6 +244,15 @@ def _tally(batch: _Batch, layer: _Layer, days: int) -> None:
         _add(tally, held, held.known, -held.weight)
 
 
+def _add_delays(batch: _Batch, triangle: np.ndarray) -> None:
+    """Add a batch to the events by day of occurrence and delay."""
+    days, delays = triangle.shape
+    delay = batch.known - batch.occurred
+    inside = (batch.occurred >= 0) & (batch.occurred < days) & (delay < delays)
+    code = batch.occurred[inside] * delays + delay[inside]
+    triangle += np.bincount(code, batch.weight[inside], minlength=triangle.size).reshape(triangle.shape)
+
+
 def _add(tally: Tally, batch: _Batch, day: np.ndarray, weight: np.ndarray) -> None:
     tally.add_points(batch.row, day, weight)
     known_to_area = batch.area >= 0
@@ -287,7 +309,7 @@ def empty_cube(grid: Grid) -> xr.Dataset:
 
 
 def _check_name(name: str, cube: xr.Dataset) -> None:
-    if not name.isidentifier() or name in cube:
+    if not name.isidentifier() or name in cube or name + KNOWN in cube:
         message = f"a layer cannot be called {name!r}: use letters, digits and _, and none of {', '.join(map(str, cube.variables))}"
         raise InputError(message)
 

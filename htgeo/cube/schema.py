@@ -44,6 +44,9 @@ ROLES = {
     "within_count": Role(
         BOTH, ("float32",), "as_of", "Events of the last days that were known at the start of the day."
     ),
+    "triangle": Role(
+        (("time", "delay"),), ("float32",), "known", "Events by day of occurrence and days until they were known."
+    ),
     "series": Role((("time",),), ("float32",), "as_of", "A city series, as published by the start of the day."),
     "place": Role((("cell",),), ("float32",), "static", "Places in the cell, or the distance to the nearest."),
     "feature": Role(

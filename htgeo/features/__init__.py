@@ -9,6 +9,7 @@ from htgeo.features.disk_sum import DiskSum
 from htgeo.features.interaction import Interaction
 from htgeo.features.known_within import KnownWithin
 from htgeo.features.lag import Lag
+from htgeo.features.nowcast import Nowcast
 from htgeo.features.parent_sum import ParentSum
 from htgeo.features.recency import Recency
 from htgeo.features.ring_lag import RingLag
@@ -33,6 +34,7 @@ __all__ = [
     "Interaction",
     "KnownWithin",
     "Lag",
+    "Nowcast",
     "ParentSum",
     "Recency",
     "RingLag",

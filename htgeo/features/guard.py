@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SPAN = 40
 """Days tried beyond twice the look-back of the feature: windows are full before and after the change."""
+TRIED = ("count", "known_count", "within_count", "triangle", "series", "feature", "label")
+"""Roles of the variables that are filled with made-up numbers."""
 AFTER = 15
 """Days at the end that are changed."""
 
@@ -59,21 +61,24 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     trial = xr.Dataset(coords=coords, attrs=cube.attrs)
     for number, name in enumerate(names):
         role = role_of(cube[name])
-        if role in ("count", "known_count", "within_count", "series", "feature", "label"):
+        if role in TRIED:
+            shape = tuple(trial.sizes.get(dim, cube.sizes[dim]) for dim in cube[name].dims)
             trial[name] = (
                 cube[name].dims,
-                _numbers(number, cube[name].dims, trial, role, changed_from),
+                _numbers(number, shape, role, changed_from),
                 cube[name].attrs,
             )
     return trial
 
 
-def _numbers(seed: int, dims: tuple[object, ...], trial: xr.Dataset, role: str, changed_from: int | None) -> np.ndarray:
-    shape = tuple(trial.sizes[dim] for dim in dims)
+def _numbers(seed: int, shape: tuple[int, ...], role: str, changed_from: int | None) -> np.ndarray:
     values = np.random.default_rng(seed).poisson(0.5, shape).astype(np.float32)
     if changed_from is None:
         return values
     other = np.random.default_rng(seed + 10_000).poisson(3.0, shape).astype(np.float32)
+    if role == "triangle":  # (time, delay): the day an event became known is the sum of both
+        known = np.add.outer(np.arange(shape[0]), np.arange(shape[1]))
+        return np.where(known >= changed_from, other, values)
     as_of = dict.fromkeys(("within_count", "series", "feature"), changed_from + 1)
     first = {"known_count": changed_from, **as_of}.get(role, 0)
     values[..., first:] = other[..., first:]

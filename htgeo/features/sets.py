@@ -33,7 +33,8 @@ def feature_set(name: str, cube: xr.Dataset) -> list[Feature]:
 
     ``default`` is meant for rare events: for each layer of counts what became known lately in the cell, in its rings,
     in its parent and in the city, how regular it is and how it changes, counts as known, shares of its parts; the
-    calendar; static variables; every city series as of its publication. Some 27 columns a layer.
+    calendar; static variables; every city series as of its publication. Some 28 columns a layer; 6 where most events
+    are known to an area only, since spread thin they say nothing of a single cell.
 
     ``original`` holds the features of the notebook that the first application comes from: events within one mile in
     the last 7 days, their share at night, the city's events of yesterday, the scaled city series, borough, weekday,
@@ -48,6 +49,11 @@ def feature_set(name: str, cube: xr.Dataset) -> list[Feature]:
 def _default(cube: xr.Dataset) -> list[Feature]:
     features: list[Feature] = []
     for layer in _layers(cube):
+        within = sorted(cube[n].attrs["days"] for n in variables_of(cube, "within_count") if _of(cube, n) == layer)
+        features += [KnownWithin(layer, days=tuple(within))] if within else []
+        if _mostly_areas(cube, layer):
+            features += [RollingSum(layer, days=(7, 28, 365)), CitySum(layer, days=(7,))]
+            continue
         features += [
             Lag(layer, days=(1, 2, 7)),
             RollingSum(layer, days=(7, 28, 91, 365)),
@@ -62,8 +68,6 @@ def _default(cube: xr.Dataset) -> list[Feature]:
             ParentSum(layer, days=(28, 365)),
             CitySum(layer, days=(7,)),
         ]
-        within = sorted(cube[n].attrs["days"] for n in variables_of(cube, "within_count") if _of(cube, n) == layer)
-        features += [KnownWithin(layer, days=tuple(within))] if within else []
         features += [Share(layer, part, days=(91,)) for part in _parts(cube, layer)]
     series = [AsOf(name) for name in variables_of(cube, "series")]
     return [*features, Calendar(harmonics=1), Static(), *series]
@@ -87,6 +91,11 @@ def _layers(cube: xr.Dataset) -> list[str]:
     """Return the layers of counts that are no part of another."""
     known = variables_of(cube, "known_count")
     return [name.removesuffix(KNOWN) for name in known if "part_of" not in cube[name].attrs]
+
+
+def _mostly_areas(cube: xr.Dataset, layer: str) -> bool:
+    facts = cube[layer + KNOWN].attrs
+    return bool(facts.get("known_to_area", 0) > facts.get("events", 0) / 2)
 
 
 def _parts(cube: xr.Dataset, layer: str) -> list[str]:

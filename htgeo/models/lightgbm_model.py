@@ -10,7 +10,7 @@ from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.models.base import Model, known_layer
-from htgeo.tensors.matrix import Matrix, feature_rows, require_features, to_matrix
+from htgeo.tensors.matrix import Matrix, fill_rows, require_features, to_matrix
 
 SAFE: dict[str, Any] = {
     "objective": "binary",
@@ -142,10 +142,12 @@ class LightGBM(Model):
     def _block_risk(self, values: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
         """Return the risk of one block, a slab of cells at a time."""
         cells, days = shape
+        arrays = [values[name] for name in self.features_]
         risk = np.empty(shape, np.float32)
         slab = max(1, ROWS_AT_ONCE // days)
         for start in range(0, cells, slab):
             cell, time = (axis.ravel() for axis in np.mgrid[start : min(start + slab, cells), 0:days])
-            rows = feature_rows(values, self.features_, cell, time)
+            rows = np.empty((len(cell), len(arrays)), np.float32)
+            fill_rows(rows, arrays, cell, time)
             risk[cell, time] = self.booster_.predict(rows, num_threads=1)
         return risk

@@ -1,7 +1,8 @@
 """Files to events, series, places and regions. A new kind of source is one file here and one import line."""
 
-from htgeo.sources import npz, nypd_complaints, permitted_events, places, series, table, tahub_cases
-from htgeo.sources.base import SOURCES, read_events, read_source
+from htgeo.sources import attributes, npz, nypd_complaints, permitted_events, places, series, table, tahub_cases
+from htgeo.sources.attributes import AreaAttributes
+from htgeo.sources.base import SOURCES, read_events, read_source, scan_events
 from htgeo.sources.events import Events, RowReport
 from htgeo.sources.npz import square_region
 from htgeo.sources.places import Places, read_places
@@ -10,11 +11,13 @@ from htgeo.sources.series import Series, read_series
 
 __all__ = [
     "SOURCES",
+    "AreaAttributes",
     "Events",
     "Places",
     "Region",
     "RowReport",
     "Series",
+    "attributes",
     "make_region",
     "npz",
     "nypd_complaints",
@@ -25,6 +28,7 @@ __all__ = [
     "read_region",
     "read_series",
     "read_source",
+    "scan_events",
     "series",
     "square_region",
     "table",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from htgeo.core.errors import InputError, RowsWarning
-from htgeo.sources.events import COLUMNS, Events, RowReport
+from htgeo.sources.events import COLUMNS, Events, RowReport, require_usable
 from htgeo.sources.region import Region
 
 NULLS = ("", "(null)", "null", "none", "n/a", "na", "nan", "#n/a")
@@ -57,6 +57,9 @@ class Rows:
         Index into `files` for each row; None when there is one file.
     malformed
         (file, row number) of lines that could not be split into fields; they count as quarantined rows.
+    seen
+        Keys of the rows before these, where the rows are one batch of several; None where they are all. Only all rows
+        together are judged as a whole (no readable date, everything outside the study area).
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Rows:
         files: Sequence[str | Path],
         file_of: np.ndarray | None = None,
         malformed: Sequence[tuple[int, int]] = (),
+        seen: "Seen | None" = None,
     ) -> None:
         self.row = table.index.to_numpy()
         self.table = table.reset_index(drop=True)
@@ -73,6 +77,7 @@ class Rows:
         self.files = tuple(Path(f).name for f in files)
         self.file_of = np.zeros(len(table), int) if file_of is None else file_of
         self.malformed = malformed
+        self.seen = seen
         self.reason = np.full(len(table), "", dtype=object)
         self.repairs: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
@@ -191,7 +196,7 @@ class Rows:
         )
         self.quarantine(missing, "no date")
         self.quarantine(occurred.isna().to_numpy(), "unreadable date")
-        if self.usable.sum() == 0 and len(self.row):
+        if self.seen is None and self.usable.sum() == 0 and len(self.row):
             example = self.table[columns[0]].dropna().iloc[:1].to_list()
             message = (
                 f"no date of {self.files[0]} in column {columns[0]!r} can be read with the format {time_format!r}; "
@@ -203,7 +208,7 @@ class Rows:
         if (occurred.dt.tz is None) != (known.dt.tz is None):
             message = f"in {self.files[0]} only one of occurred and known has an offset from UTC; give time_zone for times without"
             raise InputError(message)
-        if known.isna().all() and occurred.notna().any():
+        if self.seen is None and known.isna().all() and occurred.notna().any():
             message = f"no date in {self.files[0]} on which an event became known can be read; check its column and format (known_format)"
             raise InputError(message)
         self.quarantine(known.isna().to_numpy(), "no readable known date")
@@ -221,6 +226,8 @@ class Rows:
         usable = self.usable
         double = np.zeros(len(usable), bool)
         double[usable] = (keys[usable].duplicated() & keys[usable].notna()).to_numpy()
+        if self.seen is not None:
+            double[usable] |= self.seen.before(what, keys[usable]) & keys[usable].notna().to_numpy()
         self.quarantine(double, what)
 
     def judge_places(
@@ -267,7 +274,7 @@ class Rows:
     ) -> None:
         swapped, outside = bad["latitude and longitude look swapped"], bad["outside the study area"]
         judged = self.usable & ~np.isnan(lon) & ~np.isnan(lat) & ~placed
-        if not judged.any() or not (swapped | outside)[judged].all():
+        if self.seen is not None or not judged.any() or not (swapped | outside)[judged].all():
             return
         first = np.flatnonzero(judged)[0]
         hint = (
@@ -282,19 +289,13 @@ class Rows:
         """Return the usable rows as events with their report; `columns` are those of an event table."""
         table = pd.DataFrame(columns, index=range(len(self.row)))
         table = table[self.usable].reset_index(drop=True)
-        table["area"] = table["area"].fillna("")
-        table["category"] = table["category"].fillna("")
+        for name in ("area", "precision", "category"):  # few distinct texts: a byte or two a row
+            table[name] = table[name].fillna("").astype("category").cat.remove_unused_categories()
         return Events(table[list(COLUMNS)], self.report(table["precision"]))
 
     def report(self, precision: pd.Series | None = None) -> RowReport:
         """Return the numbers so far."""
         usable = self.usable
-        if len(usable) and not usable.any():
-            first = pd.Series(self.reason).value_counts()
-            message = f"no row of {', '.join(self.files)} can be used: " + ", ".join(
-                f"{n:,} x {r}" for r, n in first.items()
-            )
-            raise InputError(message)
         faults = np.isin(self.reason, FAULTS).sum() + len(self.malformed)
         if len(usable) >= MANY and faults > FAULT_SHARE * len(usable):
             message = f"{faults:,} of {len(usable):,} rows of {', '.join(self.files)} cannot be read as told: look at their reasons, and at the columns and formats given"
@@ -303,7 +304,7 @@ class Rows:
         reasons = pd.Series(self.reason[~usable]).value_counts().to_dict()
         if self.malformed:
             reasons[MALFORMED] = len(self.malformed)
-        aside = self.table[~usable].copy()
+        aside = self.table[~usable].reset_index(drop=True)
         aside.insert(0, "reason", self.reason[~usable])
         aside.insert(0, "row", self.row[~usable])
         aside.insert(0, "file", [self.files[i] for i in self.file_of[~usable]])
@@ -311,7 +312,7 @@ class Rows:
             [(self.files[file], row, MALFORMED) for file, row in self.malformed], columns=["file", "row", "reason"]
         )
         aside = pd.concat([aside, lines], ignore_index=True) if self.malformed else aside
-        return RowReport(
+        report = RowReport(
             source=self.source,
             files=self.files,
             rows=len(usable) + len(self.malformed),
@@ -324,6 +325,25 @@ class Rows:
             notes=tuple(self.notes),
             quarantine=aside,
         )
+        if self.seen is None:
+            require_usable(report)
+        return report
+
+
+class Seen:
+    """Keys of the rows of earlier batches, as 64-bit hashes (two keys of ten million are alike in 1 of 400,000 files)."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, np.ndarray] = {}
+
+    def before(self, what: str, keys: pd.Series) -> np.ndarray:
+        """Return which keys stood in an earlier batch, and remember these."""
+        hashes = pd.util.hash_array(keys.astype("str").to_numpy(dtype=object))
+        known = self._hashes.get(what, np.zeros(0, np.uint64))
+        at = np.minimum(np.searchsorted(known, hashes), max(len(known) - 1, 0))
+        found = known[at] == hashes if len(known) else np.zeros(len(hashes), bool)
+        self._hashes[what] = np.union1d(known, hashes)
+        return found
 
 
 def _is_time(values: pd.Series) -> bool:

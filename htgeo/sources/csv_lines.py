@@ -1,6 +1,7 @@
 """The lines of a CSV whose quoted fields end on their line, as a stream."""
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,11 @@ class SoundLines(io.RawIOBase):
         self.count, self.broken = 0, list[int]()
 
     def readable(self) -> bool:
+        """Return that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` with the next bytes of sound lines; return how many, 0 at the end."""
         while not self._rest:
             piece = self._stream.read(PIECE)
             if not piece:
@@ -55,6 +58,9 @@ class SoundLines(io.RawIOBase):
         """Return the lines of a piece without those whose quotes stay open; note their numbers."""
         data = np.frombuffer(piece, np.uint8)
         ends = np.flatnonzero(data == ord("\n"))
+        if b"\r" in piece:  # a carriage return alone ends a line too
+            returns = np.flatnonzero(data[:-1] == ord("\r"))
+            ends = np.sort(np.concatenate([ends, returns[data[returns + 1] != ord("\n")]]))
         lines = len(ends) + (piece[-1:] != b"\n")
         if b'"' in piece:
             from htgeo.sources.quote_kernel import open_quotes
@@ -72,4 +78,4 @@ def _split(piece: bytes, ends: np.ndarray) -> list[bytes]:
     edges = [0, *(ends + 1).tolist()]
     if edges[-1] < len(piece):
         edges.append(len(piece))
-    return [piece[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [piece[a:b] for a, b in pairwise(edges)]

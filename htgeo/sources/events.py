@@ -1,16 +1,20 @@
 """The event table and the report of what became of each row."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from htgeo.core.errors import InputError
 
 COLUMNS = ("occurred", "known", "lon", "lat", "area", "precision", "category", "weight")
 """Columns of an event table, in this order."""
+QUARANTINE_KEPT = 100_000
+"""Most quarantined rows that a scan keeps; all are counted."""
 SHOWN = 20
 """Most known names that a message lists."""
 
@@ -156,3 +160,89 @@ def _matching(table: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFra
 def variable_name(text: str) -> str:
     """Return a text as the name of a variable: lower case, words joined by ``_``."""
     return "_".join("".join(c if c.isalnum() else " " for c in text.lower()).split()) or "none"
+
+
+class EventScan:
+    """Events that are read from their files batch by batch, for files larger than memory.
+
+    Each pass reads the files anew. After a pass, `report` says what became of the rows.
+
+    Parameters
+    ----------
+    batches
+        Returns the batches of one pass.
+    """
+
+    def __init__(self, batches: Callable[[], Iterator[Events]]) -> None:
+        self._batches = batches
+        self._report: RowReport | None = None
+
+    def __iter__(self) -> Iterator[Events]:
+        reports = []
+        for events in self._batches():
+            reports.append(events.report)
+            yield events
+        self._report = merged_report(reports)
+        require_usable(self._report)
+
+    @property
+    def report(self) -> RowReport:
+        """What became of the rows in the last whole pass."""
+        if self._report is None:
+            message = "the files have not been read through yet; pass the scan to htgeo.grid_events first"
+            raise InputError(message)
+        return self._report
+
+    def select(self, *, category: str | Iterable[str] | None = None, precision: str | None = None) -> "EventScan":
+        """Return the events of some categories or of one precision; batches without any are left empty.
+
+        Parameters
+        ----------
+        category
+            One category or several; None keeps all.
+        precision
+            ``"point"`` or a region layer; None keeps all.
+        """
+        wanted = [category] if isinstance(category, str) else None if category is None else list(category)
+
+        def chosen(events: Events) -> Events:
+            keep = np.ones(len(events), bool)
+            if wanted is not None:
+                keep &= events.table["category"].isin(wanted).to_numpy()
+            if precision is not None:
+                keep &= (events.table["precision"] == precision).to_numpy()
+            return replace(events, table=events.table[keep])
+
+        return EventScan(lambda: map(chosen, self._batches()))
+
+
+def merged_report(reports: Sequence[RowReport]) -> RowReport:
+    """Return the report of several batches together; at most `QUARANTINE_KEPT` quarantined rows are kept."""
+
+    def added(name: str) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for report in reports:
+            total.update(getattr(report, name))
+        return dict(total)
+
+    numbers = {name: sum(getattr(r, name) for r in reports) for name in ("rows", "kept", "repaired", "quarantined")}
+    notes = tuple(dict.fromkeys(note for report in reports for note in report.notes))
+    aside = [report.quarantine for report in reports if len(report.quarantine)]
+    return RowReport(
+        source=reports[0].source,
+        files=tuple(dict.fromkeys(name for report in reports for name in report.files)),
+        **numbers,
+        repairs=added("repairs"),
+        reasons=added("reasons"),
+        precision=added("precision"),
+        notes=notes,
+        quarantine=pd.concat(aside, ignore_index=True).head(QUARANTINE_KEPT) if aside else pd.DataFrame(),
+    )
+
+
+def require_usable(report: RowReport) -> None:
+    """Raise if no row can be used."""
+    if report.rows and report.quarantined == report.rows:
+        reasons = ", ".join(f"{count:,} x {reason}" for reason, count in report.reasons.items())
+        message = f"no row of {', '.join(report.files)} can be used: {reasons}"
+        raise InputError(message)

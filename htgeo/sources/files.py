@@ -36,6 +36,10 @@ def existing(path: str | Path) -> Path:
     return path
 
 
+Batch = tuple[pd.DataFrame, list[int]]
+"""A table whose index is the row number, from 1, and the row numbers of malformed lines."""
+
+
 def read_rows(
     path: str | Path,
     columns: Sequence[str],
@@ -43,8 +47,25 @@ def read_rows(
     names: Sequence[str] | None = None,
     encoding: str = "utf-8",
     delimiter: str = ",",
-) -> tuple[pd.DataFrame, list[int]]:
-    """Read some columns of a table file; the other columns never reach memory as a table.
+) -> Batch:
+    """Read some columns of a table file at once; see `read_batches`."""
+    tables, malformed = [], []
+    for table, bad in read_batches(path, columns, names=names, encoding=encoding, delimiter=delimiter):
+        tables.append(table)
+        malformed += bad
+    return (pd.concat(tables) if len(tables) > 1 else tables[0]), malformed
+
+
+def read_batches(
+    path: str | Path,
+    columns: Sequence[str],
+    *,
+    names: Sequence[str] | None = None,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+    batch_rows: int | None = None,
+) -> Iterator[Batch]:
+    """Read some columns of a table file batch by batch; the other columns never reach memory as a table.
 
     Parameters
     ----------
@@ -57,9 +78,11 @@ def read_rows(
         Column names of a CSV without a header line.
     encoding, delimiter
         Of a CSV.
+    batch_rows
+        About the number of rows in a batch; None: all. A vector file is one batch.
 
-    Returns
-    -------
+    Yields
+    ------
     table : DataFrame
         Text columns for CSV, the file's own types otherwise; the index is the row number, from 1.
     malformed : list of int
@@ -72,24 +95,26 @@ def read_rows(
     """
     path = existing(path)
     suffix = path.suffix.lower()
-    malformed: list[int] = []
     try:
+        rows = 0
         if suffix == ".parquet":
-            table = _read_parquet(path, columns)
+            batches = _read_parquet(path, columns, batch_rows)
         elif suffix in VECTOR_SUFFIXES or (suffix == ".zip" and _is_shapefile(path)):
-            table = _read_vector(path, columns)
+            batches = iter([(_read_vector(path, columns), [])])
         else:
-            table, malformed = _read_csv(path, columns, names, encoding, delimiter)
+            batches = _read_csv(path, columns, names, encoding, delimiter, batch_rows)
+        for table, malformed in batches:
+            rows += len(table) + len(malformed)
+            yield table, malformed
     except PermissionError as error:
         message = f"{str(path)!r} may not be read: {error}"
         raise InputError(message) from error
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         message = f"{path.name} is damaged or cut short ({error}); fetch the file again"
         raise InputError(message) from error
-    if table.empty and not malformed:
+    if not rows:
         message = f"{path.name} has no rows"
         raise InputError(message)
-    return table, malformed
 
 
 def require_columns(wanted: Sequence[str], present: Sequence[str], file: str) -> None:
@@ -116,8 +141,13 @@ def formula_safe(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_csv(
-    path: Path, columns: Sequence[str], names: Sequence[str] | None, encoding: str, delimiter: str
-) -> tuple[pd.DataFrame, list[int]]:
+    path: Path,
+    columns: Sequence[str],
+    names: Sequence[str] | None,
+    encoding: str,
+    delimiter: str,
+    batch_rows: int | None,
+) -> Iterator[Batch]:
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
@@ -133,22 +163,50 @@ def _read_csv(
         if names is None:
             stream.readline()
         lines = SoundLines(stream, path.name, delimiter, limited=path.suffix.lower() in PACKED)
+        given = 0  # rows given so far, malformed ones included
         try:
-            table = pacsv.read_csv(
+            reader = pacsv.open_csv(
                 lines,
                 pacsv.ReadOptions(column_names=header, encoding=encoding, use_threads=False, block_size=PIECE),
                 pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
                 pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
             )
+            for table, last in _gathered(reader, batch_rows):
+                batch, given = _numbered(table, lines, uneven, given, last)
+                yield batch
         except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
-            if "Empty CSV" in str(error):
-                return pd.DataFrame(columns=list(columns)), lines.broken
-            raise InputError(_csv_fault(path, encoding, error)) from error
-    given = np.delete(np.arange(1, lines.count + 1), np.array(lines.broken, int) - 1)  # rows that reached the parser
-    wrong = given[np.array(uneven, int) - 1].tolist()
+            if "Empty CSV" not in str(error):
+                raise InputError(_csv_fault(path, encoding, error)) from error
+            yield pd.DataFrame(columns=list(columns)), lines.broken
+
+
+def _gathered(reader: Any, batch_rows: int | None) -> Iterator[tuple[Any, bool]]:
+    """Yield tables of about so many rows, and whether each is the last."""
+    import pyarrow as pa
+
+    parts: list[Any] = []
+    for part in reader:
+        if batch_rows is not None and sum(map(len, parts)) + len(part) > batch_rows and parts:
+            yield pa.Table.from_batches(parts), False
+            parts = []
+        parts.append(part)
+    yield pa.Table.from_batches(parts, reader.schema), True
+
+
+def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last: bool) -> tuple[Batch, int]:
+    """Return a batch with the numbers of its rows in the file, and the last number used.
+
+    The parser counts the lines it got, so its numbers of uneven lines leave out those with open quotes.
+    """
+    aside = np.zeros(lines.count, bool)
+    aside[np.array(lines.broken, int) - 1] = True
+    reached = np.flatnonzero(~aside) + 1
+    aside[reached[np.array(uneven, int) - 1] - 1] = True
+    sound = np.flatnonzero(~aside[given:])[: len(table)]
+    end = lines.count if last else given + int(sound[-1]) + 1
     frame: pd.DataFrame = table.to_pandas()
-    frame.index = pd.Index(np.delete(given, np.array(uneven, int) - 1))
-    return frame, sorted([*lines.broken, *wrong])
+    frame.index = pd.Index(given + 1 + sound)
+    return (frame, (given + 1 + np.flatnonzero(aside[given:end])).tolist()), end
 
 
 def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
@@ -201,19 +259,23 @@ def _unpacked(path: Path) -> Iterator[Any]:
             yield stream
 
 
-def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: Sequence[str], batch_rows: int | None) -> Iterator[Batch]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        require_columns(columns, file.schema_arrow.names, path.name)
-        frame: pd.DataFrame = file.read(columns=list(columns)).to_pandas(ignore_metadata=True)
+        with pq.ParquetFile(path) as file:
+            require_columns(columns, file.schema_arrow.names, path.name)
+            size = batch_rows or max(file.metadata.num_rows, 1)
+            first = 1
+            for part in file.iter_batches(size, columns=list(columns)):
+                frame: pd.DataFrame = pa.Table.from_batches([part]).to_pandas(ignore_metadata=True)
+                frame.index = pd.RangeIndex(first, first + len(frame))
+                first += len(frame)
+                yield frame, []
     except pa.ArrowInvalid as error:
         message = f"{path.name} is not a Parquet file, or damaged: {error}"
         raise InputError(message) from error
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return frame
 
 
 def _is_shapefile(path: Path) -> bool:

@@ -16,8 +16,8 @@ from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
-from htgeo.sources.events import Events
 from htgeo.sources.csv_lines import MAX_BYTES
+from htgeo.sources.events import Events
 from htgeo.sources.files import existing
 from htgeo.sources.region import Region, make_region
 

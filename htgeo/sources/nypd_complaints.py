@@ -1,6 +1,6 @@
 """NYPD complaint data, the native export of NYC Open Data (qgea-i56i, 5uac-w243)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +11,9 @@ import pandas as pd
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
 from htgeo.sources.events import Events
-from htgeo.sources.precision import one_point_per_area
+from htgeo.sources.precision import masked_categories, point_counts
 from htgeo.sources.region import Region
-from htgeo.sources.table import check_area_names, read_files
+from htgeo.sources.table import check_area_names, read_files, scan_files
 
 COLUMNS = ("CMPLNT_NUM", "CMPLNT_FR_DT", "CMPLNT_FR_TM", "RPT_DT", "ADDR_PCT_CD", "OFNS_DESC", "Latitude", "Longitude")
 """The columns read. SUSP_ and VIC_ columns are never read."""
@@ -42,7 +42,18 @@ class NypdComplaints(Source):
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read complaint files."""
-        rows = read_files(self.name, paths, COLUMNS)
+        judged = self._judge(read_files(self.name, paths, COLUMNS), areas)
+        return judged.events(masked_categories(judged.points()))
+
+    def scan(self, paths: Sequence[Path], areas: Sequence[Region], batch_rows: int) -> Iterator[Events]:
+        """Read complaint files batch by batch, twice: masked categories show in all rows together."""
+        batches = scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows)
+        counts = [self._judge(rows, areas).points() for rows in batches]
+        masked = masked_categories(pd.concat(counts).groupby(level=[0, 1, 2]).sum())
+        for rows in scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows):
+            yield self._judge(rows, areas).events(masked)
+
+    def _judge(self, rows: Rows, areas: Sequence[Region]) -> "_Judged":
         occurred, known = _day_and_time(rows), rows.each(["RPT_DT"], _day)
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
         category = rows.text("OFNS_DESC")
@@ -51,17 +62,36 @@ class NypdComplaints(Source):
         precinct = check_area_names(rows, rows.code("ADDR_PCT_CD"), "precinct", areas)
         lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas, precinct)
         rows.drop_doubles(rows.key("CMPLNT_NUM"), "complaint number seen before")
-        masked = one_point_per_area(lon, lat, precinct, category.where(rows.usable)) & rows.usable
-        rows.repair(masked, "station-house point: known to the precinct")
-        area_only = masked | np.isnan(lon)
-        return rows.events(
-            occurred=occurred,
-            known=known,
-            lon=np.where(area_only, np.nan, lon),
-            lat=np.where(area_only, np.nan, lat),
-            area=precinct,
-            precision=np.where(area_only, "precinct", "point"),
-            category=category,
+        return _Judged(rows, occurred, known, category, precinct, lon, lat)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Rows judged one by one, before masked categories are known."""
+
+    rows: Rows
+    occurred: pd.Series
+    known: pd.Series
+    category: pd.Series
+    precinct: pd.Series
+    lon: np.ndarray
+    lat: np.ndarray
+
+    def points(self) -> pd.Series:
+        return point_counts(self.lon, self.lat, self.precinct, self.category.where(self.rows.usable))
+
+    def events(self, masked: Sequence[str]) -> Events:
+        stand_in = self.category.isin(masked).to_numpy() & ~np.isnan(self.lon) & self.rows.usable
+        self.rows.repair(stand_in, "station-house point: known to the precinct")
+        area_only = stand_in | np.isnan(self.lon)
+        return self.rows.events(
+            occurred=self.occurred,
+            known=self.known,
+            lon=np.where(area_only, np.nan, self.lon),
+            lat=np.where(area_only, np.nan, self.lat),
+            area=self.precinct,
+            precision=pd.Categorical.from_codes(area_only.astype(np.int8), categories=["point", "precinct"]),
+            category=self.category,
             weight=1.0,
         )
 

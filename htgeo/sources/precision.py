@@ -22,12 +22,7 @@ SURE = 1e-4
 
 
 def one_point_per_area(lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd.Series) -> np.ndarray:
-    """Return the rows of categories that sit on one point per area, more often than chance allows.
-
-    NYPD places sex offences at the station house of the precinct: 775 rows of the public sample on 77 points in 77
-    precincts. Real addresses repeat too, but rarely (`REPEAT_CHANCE`). A category is masked when at least `MASKED_SHARE`
-    of its rows sit on the most frequent point of their area, and the number of repeats there is too large for a
-    binomial count; a few strays, or a station that moved, do not hide it.
+    """Return the rows with a point in a masked category; see `masked_categories`.
 
     Parameters
     ----------
@@ -39,18 +34,47 @@ def one_point_per_area(lon: np.ndarray, lat: np.ndarray, area: pd.Series, catego
     Returns
     -------
     array of bool, shape (row,)
-        All rows with a point in a masked category.
+    """
+    masked = masked_categories(point_counts(lon, lat, area, category))
+    return category.isin(masked).to_numpy() & ~np.isnan(lon)
+
+
+def point_counts(lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd.Series) -> pd.Series:
+    """Return the number of rows by category, area and point; counts of several batches may be added up."""
+    known = ~np.isnan(lon) & ~np.isnan(lat) & area.notna().to_numpy() & category.notna().to_numpy()
+    kind, kinds = pd.factorize(category[known])
+    place, places = pd.factorize(area[known])
+    point, points = pd.factorize(lon[known] + 1j * lat[known])
+    key = (kind.astype(np.int64) * len(places) + place) * len(points) + point
+    at, distinct = pd.factorize(key)
+    rest, point = np.divmod(distinct, max(len(points), 1))
+    kind, place = np.divmod(rest, max(len(places), 1))
+    index = pd.MultiIndex.from_arrays(
+        [kinds.take(kind), places.take(place), points[point]], names=["category", "area", "point"]
+    )
+    return pd.Series(np.bincount(at, minlength=len(distinct)), index=index)
+
+
+def masked_categories(at_point: pd.Series) -> list[str]:
+    """Return the categories that sit on one point per area, more often than chance allows.
+
+    NYPD places sex offences at the station house of the precinct: 775 rows of the public sample on 77 points in 77
+    precincts. Real addresses repeat too, but rarely (`REPEAT_CHANCE`). A category is masked when at least `MASKED_SHARE`
+    of its rows sit on the most frequent point of their area, and the number of repeats there is too large for a
+    binomial count; a few strays, or a station that moved, do not hide it.
+
+    Parameters
+    ----------
+    at_point
+        Rows by category, area and point, from `point_counts`.
     """
     from scipy.special import bdtrc
 
-    frame = pd.DataFrame({"lon": lon, "lat": lat, "area": area.to_numpy(), "category": category.to_numpy()})
-    known = frame.dropna()
-    at_point = known.groupby(["category", "area", "lon", "lat"]).size()
     at_mode = at_point.groupby(level=["category", "area"]).max().groupby(level="category")
-    rows, areas = known.groupby("category").size(), at_mode.size()
-    unlikely = bdtrc(at_mode.sum() - areas - 1, rows, REPEAT_CHANCE) < SURE
-    masked = rows.index[(at_mode.sum() >= MASKED_SHARE * rows).to_numpy() & unlikely]
-    return frame["category"].isin(masked).to_numpy() & frame["lon"].notna().to_numpy()
+    rows, areas = at_point.groupby(level="category").sum(), at_mode.size()
+    repeats = at_mode.sum() - areas
+    unlikely = bdtrc(repeats - 1, rows, REPEAT_CHANCE) < SURE
+    return [str(name) for name in rows.index[(at_mode.sum() >= MASKED_SHARE * rows).to_numpy() & unlikely]]
 
 
 def stacked(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

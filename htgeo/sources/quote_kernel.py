@@ -29,7 +29,7 @@ def open_quotes(data: np.ndarray, quotes: np.ndarray, ends: np.ndarray, delimite
             line += 1
         end = ends[line] if line < len(ends) else len(data)
         n += 1
-        if at > 0 and data[at - 1] != delimiter and data[at - 1] != NEWLINE:
+        if at > 0 and data[at - 1] != delimiter and data[at - 1] != NEWLINE and data[at - 1] != RETURN:
             continue  # inside an unquoted field: a quote like any other letter
         closed = False
         while n < len(quotes) and quotes[n] < end:

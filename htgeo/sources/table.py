@@ -1,6 +1,6 @@
 """Any table of events by a column mapping."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,9 +11,9 @@ import pandas as pd
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows, check_zone
+from htgeo.sources.clean import Rows, Seen, check_zone
 from htgeo.sources.events import Events
-from htgeo.sources.files import read_rows
+from htgeo.sources.files import read_batches
 from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
 from htgeo.sources.region import Region
 
@@ -96,14 +96,23 @@ class Table(Source):
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the files by the column mapping."""
-        rows = read_files(
-            self.name,
-            paths,
-            self._wanted(paths),
-            names=None if self.header else self.names,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-        )
+        (rows,) = scan_files(self.name, paths, self._wanted(paths), **self._csv)
+        return self._events(rows, areas)
+
+    def scan(self, paths: Sequence[Path], areas: Sequence[Region], batch_rows: int) -> Iterator[Events]:
+        """Read the files batch by batch, but at once where stacked points are looked for in all of them."""
+        if self.demote_stacked:
+            yield self.read(paths, areas)
+            return
+        for rows in scan_files(self.name, paths, self._wanted(paths), batch_rows=batch_rows, **self._csv):
+            yield self._events(rows, areas)
+
+    @property
+    def _csv(self) -> dict[str, Any]:
+        names = None if self.header else self.names
+        return {"names": names, "encoding": self.encoding, "delimiter": self.delimiter}
+
+    def _events(self, rows: Rows, areas: Sequence[Region]) -> Events:
         occurred_columns = _listed(self.columns["occurred"])
         occurred = self._local(rows.times(occurred_columns, self.time_format))
         known = occurred
@@ -258,23 +267,30 @@ def check_area_names(rows: Rows, names: pd.Series, layer: str, areas: Sequence[R
     return names.mask(unknown)
 
 
-def read_files(
-    source: str,
-    paths: Sequence[Path],
-    columns: Sequence[str],
-    *,
-    names: Sequence[str] | None = None,
-    encoding: str = "utf-8",
-    delimiter: str = ",",
-) -> Rows:
+def read_files(source: str, paths: Sequence[Path], columns: Sequence[str]) -> Rows:
     """Read the same columns of several files as one set of rows; files may differ in their other columns."""
+    (rows,) = scan_files(source, paths, columns)
+    return rows
+
+
+def scan_files(
+    source: str, paths: Sequence[Path], columns: Sequence[str], *, batch_rows: int | None = None, **csv: Any
+) -> Iterator[Rows]:
+    """Yield the rows of several files batch by batch, or all at once where `batch_rows` is None."""
+    seen = None if batch_rows is None else Seen()
     tables, malformed = [], []
     for number, path in enumerate(paths):
-        table, bad = read_rows(path, columns, names=names, encoding=encoding, delimiter=delimiter)
-        tables.append(table)
-        malformed += [(number, row) for row in bad]
-    file_of = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
-    return Rows(pd.concat(tables), source, paths, file_of, malformed)
+        for table, bad in read_batches(path, columns, batch_rows=batch_rows, **csv):
+            bad_here = [(number, row) for row in bad]
+            if seen is not None:
+                yield Rows(table, source, paths, np.full(len(table), number), bad_here, seen)
+            else:
+                tables.append((number, table))
+                malformed += bad_here
+    if seen is None:
+        file_of = np.repeat([number for number, _ in tables], [len(table) for _, table in tables])
+        whole = pd.concat([table for _, table in tables]) if len(tables) > 1 else tables[0][1]
+        yield Rows(whole, source, paths, file_of, malformed)
 
 
 def _listed(value: Any) -> list[Any]:

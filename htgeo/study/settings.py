@@ -72,6 +72,23 @@ class GridSettings(Settings):
     edge: Literal["center", "touch"] = "center"
 
 
+class CountSettings(Settings):
+    """What is counted of each source of events, as `grid_events` takes it."""
+
+    parts: list[Literal["night", "category"]] = ["night"]
+    known_within: list[Annotated[int, Field(ge=1)]] = [7, 28]
+    delays: int = Field(0, ge=0)
+    spread: Literal["land", "population"] = "land"
+
+
+class PopulationSettings(Settings):
+    """Areas with the number of people living there."""
+
+    file: File
+    name_column: str
+    column: str = "population"
+
+
 class SourceSettings(BaseModel):
     """A source: its kind, its files, and the options of the kind."""
 
@@ -139,7 +156,9 @@ class Study(Settings):
     region: RegionSettings
     layers: list[RegionSettings] = []
     grid: GridSettings
+    population: PopulationSettings | None = None
     sources: dict[str, SourceSettings] = Field(min_length=1)
+    counts: CountSettings = CountSettings()
     label: LabelSettings
     features: str | list[Named] = "default"
     models: list[Named] = Field(["historical_rate", "ewma_rate", "lightgbm"], min_length=1)
@@ -157,6 +176,9 @@ class Study(Settings):
             raise ValueError(message)
         if TARGET in self.sources or any(not name.isidentifier() for name in self.sources):
             message = f"sources need names of letters, digits and _, other than {TARGET!r}; these are {', '.join(self.sources)}"
+            raise ValueError(message)
+        if self.counts.spread == "population" and self.population is None:
+            message = "counts.spread by population needs population: {file, name_column, column}"
             raise ValueError(message)
         if not self.grid.start <= self.split.train_until or not self.split.test_until <= self.grid.end:
             message = f"split ({self.split.train_until} to {self.split.test_until}) must lie within the days of the grid ({self.grid.start} to {self.grid.end})"

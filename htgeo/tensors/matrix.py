@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,9 @@ from htgeo.core.blocks import two_axes
 from htgeo.core.errors import CubeError
 from htgeo.core.progress import steps
 from htgeo.cube.schema import only_label, require, role_of, variables_of
+
+ROWS_AT_ONCE = 4096
+"""Samples written at a time: a column of each feature stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,23 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
         raise CubeError(message)
     label = only_label(cube)
     keep = _share_of_negatives(label, negatives_per_positive)
-    rng = np.random.default_rng(seed)
-    parts = []
+    cube = cube.assign({name: cube[name].compute() for name in names if "cell" not in cube[name].dims})
     sizes = label.chunks[0] if label.chunks is not None else (label.sizes["cell"],)
-    start = 0
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rng = np.random.default_rng(seed)
+    chosen = [_chosen(label[a:b].values, keep, rng) for a, b in pairwise(starts)]
+    edges = np.concatenate([[0], np.cumsum([len(y) for _, _, y in chosen])])
+    features = np.empty((edges[-1], len(names)), np.float32)
     with steps("reading features", len(sizes)) as advance:
-        for size in sizes:
-            block = cube[[*names, str(label.name)]].isel(cell=slice(start, start + size)).compute()
-            parts.append(_block_samples(block, names, str(label.name), keep, rng, start))
-            start += size
+        for block, (a, b) in enumerate(pairwise(starts)):
+            values = cube[names].isel({"cell": slice(a, b)}, missing_dims="ignore").compute()
+            cell, time, _ = chosen[block]
+            arrays = [np.asarray(two_axes(values[name])) for name in names]
+            fill_rows(features[edges[block] : edges[block + 1]], arrays, cell, time)
             advance()
-    features, y, weight, cell, time = (np.concatenate(part) for part in zip(*parts, strict=True))
+    cell, time, y = (np.concatenate(part) for part in zip(*chosen, strict=True))
+    cell += np.repeat(starts[:-1], np.diff(edges)).astype(np.int32)
+    weight = np.where(y > 0, 1.0, 1.0 / keep).astype(np.float32)
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
     return Matrix(features, y, weight, cell, time, tuple(names), categorical, (cube.sizes["cell"], cube.sizes["time"]))
 
@@ -110,25 +120,35 @@ def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> floa
     return min(1.0, per_positive * positive / max(known - positive, 1.0))
 
 
-def _block_samples(
-    block: xr.Dataset, names: Sequence[str], label: str, keep: float, rng: np.random.Generator, start: int
-) -> tuple[np.ndarray, ...]:
-    y = block[label].values
-    chosen = (y > 0) | (rng.random(y.shape) < keep)
-    cell, time = np.nonzero(chosen & ~np.isnan(y))
-    features = feature_rows({name: np.asarray(two_axes(block[name])) for name in names}, names, cell, time)
-    target = y[cell, time]
-    weight = np.where(target > 0, 1.0, 1.0 / keep).astype(np.float32)
-    return features, target, weight, (cell + start).astype(np.int32), time.astype(np.int32)
+def _chosen(y: np.ndarray, keep: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return row, day and label of the samples of a block: all events, and a share of the others."""
+    drawn = (y > 0) | (rng.random(y.shape) < keep) if keep < 1 else np.ones(y.shape, bool)
+    cell, time = np.nonzero(drawn & ~np.isnan(y))
+    return cell.astype(np.int32), time.astype(np.int32), y[cell, time]
 
 
-def feature_rows(values: dict[str, np.ndarray], names: Sequence[str], cell: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Return the rows (sample, feature) of some cell-days, float32."""
-    rows = np.empty((len(cell), len(names)), np.float32)
-    for number, name in enumerate(names):
-        array = values[name]
-        rows[:, number] = array[cell if array.shape[0] > 1 else 0, time if array.shape[1] > 1 else 0]
-    return rows
+def fill_rows(rows: np.ndarray, arrays: Sequence[np.ndarray], cell: np.ndarray, time: np.ndarray) -> None:
+    """Write the features of some cell-days into `rows` (sample, feature), some thousand samples at a time.
+
+    Parameters
+    ----------
+    rows
+        Float32, shape (sample, feature).
+    arrays
+        One a feature: ``(cell, time)``, ``(cell, 1)`` or ``(1, time)``.
+    cell, time
+        Row and day of each sample, shape (sample,).
+    """
+    days = max(array.shape[1] for array in arrays)
+    columns = np.empty((len(arrays), ROWS_AT_ONCE), np.float32)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        c, t = cell[part].astype(np.intp), time[part].astype(np.intp)
+        both = c * days + t
+        for column, array in zip(columns, arrays, strict=True):
+            at = t if array.shape[0] == 1 else c if array.shape[1] == 1 else both
+            np.take(array.reshape(-1), at, out=column[: len(at)], mode="clip")
+        rows[part] = columns[:, : len(c)].T
 
 
 def require_features(
