@@ -28,7 +28,7 @@ days = st.integers(-10, 25)
 
 
 @given(st.lists(st.tuples(days, st.integers(0, 12), st.booleans()), min_size=1, max_size=30), st.integers(1, 9))
-def test_known_within__equals_counting_day_by_day(boroughs, small, rows, window) -> None:
+def test_known_within__equals_counting_day_by_day(small, rows, window) -> None:
     first = np.datetime64("2021-03-01")
     rows = [(0, 0, True), *rows]  # one event within the days
     occurred = [first + o for o, _, _ in rows]
@@ -97,7 +97,7 @@ def test_night__through_both_clock_changes(boroughs: ht.Region) -> None:
     assert cube["crime_night"].sum("cell").sel(time="2021-11-07") == 1  # 05:59, seven hours after midnight
 
 
-def test_spread_by_population(small: ht.Grid, boroughs: ht.Region, city: Path) -> None:
+def test_spread_by_population(small: ht.Grid, boroughs: ht.Region) -> None:
     people = np.array([0, 0, 3.0, 1.0, 0])
     grid = ht.make_grid(
         boroughs,

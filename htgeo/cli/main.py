@@ -22,6 +22,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rare events in space and time: event files to an honest risk map.",
 )
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", help="where dask computes: local (worker processes), tcp://host:port; default: threads"
+    ),
+]
 console = Console(highlight=False)
 if not console.is_terminal:
     console = Console(highlight=False, width=120)  # tables in files and logs are not cut to 80 columns
@@ -73,24 +79,39 @@ def init(
 def run(
     study: Annotated[Path, typer.Argument(help="study file")],
     out: Annotated[Path, typer.Option("--out", help="folder for the results")] = Path("study-output"),
+    scheduler: Where = None,
 ) -> None:
     """Run a study from its files to store, scores, map and exports."""
     from htgeo.cli.show import print_scores
     from htgeo.study import load_study, run_study
 
     settings = load_study(study)
-    table = run_study(settings, out, say=_say)
+    table = run_study(settings, out, say=_say, scheduler=scheduler)
     print_scores(console, table)
     _name_files(out)
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option("--out", help="folder for the results")] = Path("demo-output")) -> None:
+def plan(study: Annotated[Path, typer.Argument(help="study file")]) -> None:
+    """Tell what a study will need, without running it: tasks, memory, disk and time."""
+    from htgeo.study import load_study
+    from htgeo.study.plan import plan_study
+
+    _say(str(plan_study(load_study(study))))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="folder for the results")] = Path("demo-output"),
+    scheduler: Where = None,
+) -> None:
     """Run the whole job on a simulated city."""
     from htgeo.cli.show import print_scores
+    from htgeo.core import cluster
     from htgeo.study.demo import run_demo
 
-    table, truth = run_demo(out, say=_say)
+    with cluster.scheduler(scheduler):
+        table, truth = run_demo(out, say=_say)
     print_scores(console, table)
     found = ", ".join(f"{model} {value:.3f}" for model, value in truth.items())
     console.print(

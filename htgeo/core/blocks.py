@@ -177,7 +177,7 @@ def _name(kernel: Callable[..., np.ndarray], block: "da.Array", options: Mapping
     from dask.base import tokenize
 
     plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in options.items()}
-    return f"{kernel.__name__}-" + tokenize(kernel.__module__, block.name, sorted(plain.items()))
+    return f"{kernel.__name__}-{tokenize(kernel.__module__, block.name, sorted(plain.items()))}"
 
 
 def _array(

@@ -196,11 +196,11 @@ class _Count:
                 )
             for days, tally in layer.within.items():
                 text = f"{name}: events of the last {days} days that were known at the start of the day"
-                known = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
+                counts = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
                 full = xr.DataArray(np.arange(len(grid.days)) >= days, dims="time")
                 yield (
                     f"{name}{WITHIN}{days}",
-                    stamp(known.where(full), f"{name}{WITHIN}{days}", "within_count", "1", text, days=days),
+                    stamp(counts.where(full), f"{name}{WITHIN}{days}", "within_count", "1", text, days=days),
                 )
 
 

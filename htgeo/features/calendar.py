@@ -103,8 +103,8 @@ class Calendar(Feature):
         return waves
 
     def _school(self, days: pd.DatetimeIndex) -> np.ndarray:
-        terms = [(days >= str(first)) & (days <= str(last)) for first, last in self.school_terms]
-        return np.logical_or.reduce(terms)
+        terms = [days.isin(day_range(str(first), str(last))) for first, last in self.school_terms]
+        return np.asarray(np.logical_or.reduce(terms))
 
     def _holiday(self, days: pd.DatetimeIndex, time_zone: str) -> np.ndarray:
         import holidays

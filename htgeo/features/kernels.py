@@ -64,7 +64,7 @@ def past_maxima(counts: np.ndarray, windows: np.ndarray) -> np.ndarray:
 def past_shares(counts: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """Share of the `windows` days before each day that had an event (window, cell, time); NaN until so many passed."""
     days = (counts >= EVENT_DAY).astype(np.float32)
-    out = past_sums(days, windows)
+    out: np.ndarray = past_sums(days, windows)
     for w in range(len(windows)):
         out[w] /= np.float32(windows[w])
     return out

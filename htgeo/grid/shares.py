@@ -77,7 +77,7 @@ def cell_means(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndar
     known = np.isfinite(values)
     weight = np.asarray(shares @ known.astype(float))
     total = np.asarray(shares @ np.where(known, values, 0.0))
-    return np.divide(total, weight, out=np.full(len(cells), np.nan), where=weight > 0)
+    return np.asarray(np.divide(total, weight, out=np.full(len(cells), np.nan), where=weight > 0))
 
 
 def _cut(area: Any, hexagons: np.ndarray) -> np.ndarray:

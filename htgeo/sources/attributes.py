@@ -1,4 +1,4 @@
-"""Numbers of areas as context: population, income, vacancy …"""
+"""Numbers of areas as context: population, income, vacancy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

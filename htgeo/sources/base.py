@@ -127,7 +127,7 @@ def scan_events(
     path: str | Path | Sequence[str | Path],
     *,
     areas: Sequence[Region] = (),
-    batch_rows: int = 1_000_000,
+    batch_rows: int = 500_000,
     **options: Any,
 ) -> EventScan:
     """Read event files larger than memory batch by batch, for `grid_events`.

@@ -78,7 +78,8 @@ class Rows:
         self.file_of = np.zeros(len(table), int) if file_of is None else file_of
         self.malformed = malformed
         self.seen = seen
-        self.reason = np.full(len(table), "", dtype=object)
+        self._reasons: list[str] = [""]
+        self._reason = np.zeros(len(table), np.int8)
         self.repairs: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
         self.unreadable = np.zeros(len(table), bool)
@@ -87,11 +88,14 @@ class Rows:
     @property
     def usable(self) -> np.ndarray:
         """Rows not quarantined so far (bool)."""
-        return np.asarray(self.reason == "")
+        return np.asarray(self._reason == 0)
 
     def quarantine(self, mask: np.ndarray, reason: str) -> None:
         """Set rows aside; the first reason of a row stands."""
-        self.reason[np.asarray(mask, bool) & self.usable] = reason
+        mask = np.asarray(mask, bool) & self.usable
+        if mask.any():
+            self._reasons.append(reason)
+            self._reason[mask] = len(self._reasons) - 1
 
     def repair(self, mask: np.ndarray, what: str) -> None:
         """Note that rows are used after a repair."""
@@ -296,16 +300,17 @@ class Rows:
     def report(self, precision: pd.Series | None = None) -> RowReport:
         """Return the numbers so far."""
         usable = self.usable
-        faults = np.isin(self.reason, FAULTS).sum() + len(self.malformed)
+        reason = np.array(self._reasons, dtype=object)[self._reason[~usable]]
+        faults = np.isin(reason, FAULTS).sum() + len(self.malformed)
         if len(usable) >= MANY and faults > FAULT_SHARE * len(usable):
             message = f"{faults:,} of {len(usable):,} rows of {', '.join(self.files)} cannot be read as told: look at their reasons, and at the columns and formats given"
             warnings.warn(message, RowsWarning, stacklevel=4)
         mended = np.logical_or.reduce([np.zeros(len(usable), bool), *self.repairs.values()]) & usable
-        reasons = pd.Series(self.reason[~usable]).value_counts().to_dict()
+        reasons = pd.Series(reason).value_counts().to_dict()
         if self.malformed:
             reasons[MALFORMED] = len(self.malformed)
         aside = self.table[~usable].reset_index(drop=True)
-        aside.insert(0, "reason", self.reason[~usable])
+        aside.insert(0, "reason", reason)
         aside.insert(0, "row", self.row[~usable])
         aside.insert(0, "file", [self.files[i] for i in self.file_of[~usable]])
         lines = pd.DataFrame(

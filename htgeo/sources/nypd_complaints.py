@@ -90,7 +90,7 @@ class _Judged:
             lon=np.where(area_only, np.nan, self.lon),
             lat=np.where(area_only, np.nan, self.lat),
             area=self.precinct,
-            precision=pd.Categorical.from_codes(area_only.astype(np.int8), categories=["point", "precinct"]),
+            precision=pd.Series(area_only).map({False: "point", True: "precinct"}).astype("category"),
             category=self.category,
             weight=1.0,
         )

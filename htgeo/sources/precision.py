@@ -36,7 +36,7 @@ def one_point_per_area(lon: np.ndarray, lat: np.ndarray, area: pd.Series, catego
     array of bool, shape (row,)
     """
     masked = masked_categories(point_counts(lon, lat, area, category))
-    return category.isin(masked).to_numpy() & ~np.isnan(lon)
+    return np.asarray(category.isin(masked).to_numpy() & ~np.isnan(lon))
 
 
 def point_counts(lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd.Series) -> pd.Series:

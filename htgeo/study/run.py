@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import xarray as xr
 import yaml
 
+from htgeo.core import cluster
 from htgeo.core.errors import HtgeoError, SettingsError
 from htgeo.core.options import build
 from htgeo.core.version import VERSION
-from htgeo.cube import add_places, add_series, grid_events, open_cube, save_cube
+from htgeo.cube import add_attributes, add_places, add_series, grid_events, open_cube, save_cube
 from htgeo.cube.schema import variables_of
 from htgeo.evaluation import evaluate, scores_to_dict, split_time
 from htgeo.export import export
@@ -26,7 +28,7 @@ from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
 from htgeo.models import MODELS, LightGBM, Model, add_risk
-from htgeo.sources import Events, Places, Region, Series, read_region, read_source
+from htgeo.sources import AreaAttributes, Events, Places, Region, Series, read_region, read_source
 from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_named
 
 log = logging.getLogger("htgeo")
@@ -35,7 +37,13 @@ RESOLVED = "# As resolved by htgeo"
 """How the study file in an output folder begins."""
 
 
-def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) -> xr.Dataset:  # noqa: ARG005  # quiet by default
+def run_study(
+    study: Study,
+    out: str | Path,
+    *,
+    say: Say = lambda text: None,  # noqa: ARG005  # quiet by default
+    scheduler: str | None = None,
+) -> xr.Dataset:
     """Run a study and write its output folder.
 
     Parameters
@@ -47,6 +55,9 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
         ``log.txt``.
     say
         Called with a line at each stage.
+    scheduler
+        None: the active client where there is one, else threads. ``local``: worker processes for this run.
+        ``tcp://host:port``: a running scheduler whose workers see the files of `out`.
 
     Returns
     -------
@@ -62,7 +73,8 @@ def run_study(study: Study, out: str | Path, *, say: Say = lambda text: None) ->
         message = "outputs.map needs bokeh; install it with: pip install 'htgeo[maps]', or set outputs: {map: false}"
         raise SettingsError(message)
     try:
-        return _run(study, Path(out), say)
+        with cluster.scheduler(scheduler):
+            return _run(study, Path(out), say)
     except OSError as error:
         if isinstance(error, HtgeoError):
             raise
@@ -155,7 +167,11 @@ def _read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> di
 
 
 def _grid(study: Study, areas: list[Region]) -> Grid:
-    g = study.grid
+    g, people = study.grid, study.population
+    population = None
+    if people is not None:
+        population = read_region(people.file, name_column=people.name_column, attributes=[people.column])
+        population = replace(population, attributes={"population": population.attribute(people.column)})
     return make_grid(
         areas[0],
         resolution=g.resolution,
@@ -164,6 +180,7 @@ def _grid(study: Study, areas: list[Region]) -> Grid:
         time_zone=g.time_zone,
         layers=areas[1:],
         edge=g.edge,
+        population=population,
     )
 
 
@@ -174,12 +191,17 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
     point = "point" if label.precision == "point" else None
     target = events[label.source].select(category=label.categories, precision=point)
     layers = events if len(target) == len(events[label.source]) else {**events, TARGET: target}
-    cube = grid_events(layers, grid)
+    c = study.counts
+    cube = grid_events(
+        layers, grid, parts=c.parts, known_within=c.known_within, delays=c.delays, spread=c.spread
+    )
     for name, item in sources.items():
         if isinstance(item, Series):
             cube = add_series(cube, name, item)
         elif isinstance(item, Places):
             cube = add_places(cube, name, item)
+        elif isinstance(item, AreaAttributes):
+            cube = add_attributes(cube, item.region, item.how)
     for name in layers:
         facts = cube[name].attrs
         tell(
