@@ -36,6 +36,7 @@ from htgeo.features import (
     Trend,
     WithinDistance,
     add_features,
+    feature_table,
 )
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, CountWithin, Label, add_label
@@ -106,6 +107,7 @@ __all__ = [
     "demo_cube",
     "evaluate",
     "export",
+    "feature_table",
     "grid_events",
     "make_grid",
     "map_risk",

@@ -1,6 +1,7 @@
 """The README's example runs as written, on a shorter city."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,8 @@ def test_docs__name_every_source_and_its_options() -> None:
 
 def test_version__is_in_the_changelog() -> None:
     assert f"## {ht.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_features_page__is_made_from_the_features() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "make_features.py"))
+    assert (ROOT / "docs" / "features.md").read_text("utf-8") == script["page"](), "run: python docs/make_features.py"

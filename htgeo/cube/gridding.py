@@ -175,10 +175,10 @@ class _Count:
         if not self.has_hours:
             self.layers.pop(f"{self.name}_night", None)
         if self.triangle.size:
-            variable = self.name + DELAYS
+            triangle = self.name + DELAYS
             text = f"{self.name}: events by day of occurrence and days until they were known"
             counts = xr.DataArray(self.triangle.astype(np.float32), dims=("time", "delay"))
-            yield variable, stamp(counts, variable, "triangle", "1", text)
+            yield triangle, stamp(counts, triangle, "triangle", "1", text)
         for name, layer in self.layers.items():
             part = {} if name == self.name else {"part_of": self.name}
             for suffix, clock, role, text in (

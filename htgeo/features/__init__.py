@@ -2,7 +2,7 @@
 
 from htgeo.features.active_share import ActiveShare
 from htgeo.features.as_of import AsOf
-from htgeo.features.base import FEATURES, Feature, add_features
+from htgeo.features.base import FEATURES, Feature, add_features, feature_table
 from htgeo.features.calendar import Calendar
 from htgeo.features.city_sum import CitySum
 from htgeo.features.disk_sum import DiskSum
@@ -48,4 +48,5 @@ __all__ = [
     "Trend",
     "WithinDistance",
     "add_features",
+    "feature_table",
 ]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class ActiveShare(Feature):
 
         windows = over_windows(past_shares, known_counts(cube, self.layer), self.days)
         return {
-            f"{self.layer}_active_{d}": column(values, "1", f"{self.layer}: share of the last {d} days with an event")
+            f"{self.layer}_active_{d}": column(
+                values, "1", f"{self.layer}: share of the last {in_days(d)} with an event", look_back=d
+            )
             for d, values in windows.items()
         }

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,9 @@ from htgeo.core.errors import CubeError, InputError, LookAheadError
 from htgeo.core.registry import Registry
 from htgeo.cube.gridding import KNOWN
 from htgeo.cube.schema import COORDS, check_cube, layer_names, require, role_of, stamp, variables_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Number = TypeVar("Number", int, float)
 FEATURES: "Registry[type[Feature]]" = Registry("feature")
@@ -61,6 +64,11 @@ def column(values: xr.DataArray, units: str, long_name: str, **attrs: object) ->
     values = values.astype("float32")
     values.attrs = {"units": units, "long_name": long_name, **attrs}
     return values
+
+
+def in_days(days: int) -> str:
+    """Return ``1 day`` or ``7 days``."""
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def over_windows(
@@ -133,11 +141,40 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
                     f"the cube already has a variable {name!r}; drop it first (cube.drop_vars) or leave out {feature!r}"
                 )
                 raise CubeError(message)
-            made[name] = stamp(
-                values, name, "feature", feature=feature.name, look_back=feature.look_back, **values.attrs
-            )
+            facts = {"feature": feature.name, "look_back": feature.look_back, **values.attrs}
+            made[name] = stamp(values, name, "feature", **facts)
         cube = cube.assign(made)
     return cube
+
+
+def feature_table(cube: xr.Dataset) -> "pd.DataFrame":
+    """Return a table of the features of a cube.
+
+    Parameters
+    ----------
+    cube
+        A cube with features.
+
+    Returns
+    -------
+    DataFrame
+        One row a column: its name, the feature that made it, dims, units, days looked back, clock (``as_of``: known at
+        the start of the day) and a sentence.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), [ht.Lag("crime", days=[1])])
+    >>> ht.feature_table(cube).loc["crime_lag_1", "look_back"].item()
+    1
+    """
+    import pandas as pd
+
+    check_cube(cube)
+    facts = ("feature", "units", "look_back", "clock", "long_name")
+    rows = {name: cube[name] for name in variables_of(cube, "feature")}
+    table = {name: {"dims": " x ".join(map(str, v.dims)), **{f: v.attrs[f] for f in facts}} for name, v in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index", columns=["dims", *facts])
 
 
 def static_variable(cube: xr.Dataset, name: str) -> xr.DataArray:

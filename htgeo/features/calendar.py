@@ -99,7 +99,7 @@ class Calendar(Feature):
         for h in range(1, self.harmonics + 1):
             for name, wave in (("sin", np.sin), ("cos", np.cos)):
                 data = xr.DataArray(wave(h * turn), dims="time", coords={"time": days})
-                waves[f"year_{name}_{h}"] = column(data, "1", f"{name} of {h} waves a year")
+                waves[f"year_{name}_{h}"] = column(data, "1", f"{name} of {h} {'wave' if h == 1 else 'waves'} a year")
         return waves
 
     def _school(self, days: pd.DatetimeIndex) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, known_counts, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, positive_days
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class CitySum(Feature):
             f"{self.layer}_city_sum_{d}": column(
                 total.shift(time=1) - total.shift(time=d + 1).fillna(0).where(_passed(total, d)),
                 "1",
-                f"{self.layer}: events known in the last {d} days in the whole study area",
+                f"{self.layer}: events known in the last {in_days(d)} in the whole study area",
+                look_back=d,
             )
             for d in self.days
         }

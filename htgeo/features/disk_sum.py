@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import check_rings, disk_matrix
 
 
@@ -66,8 +66,8 @@ class DiskSum(Feature):
 
         counts = known_counts(cube, self.layer)
         disk = neighbor_sum(counts, disk_matrix(cube["cell"].values, self.k, self.decay))
-        text = f"{self.layer}: events known in the last {{}} days up to ring {self.k}, weight {self.decay:g} a ring"
+        text = f"{self.layer}: events known in the last {{}} up to ring {self.k}, weight {self.decay:g} a ring"
         return {
-            f"{self.layer}_disk{self.k}_sum_{d}": column(values, "1", text.format(d))
+            f"{self.layer}_disk{self.k}_sum_{d}": column(values, "1", text.format(in_days(d)), look_back=d)
             for d, values in over_windows(past_sums, disk, self.every_day).items()
         }

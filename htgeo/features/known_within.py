@@ -56,5 +56,5 @@ class KnownWithin(Feature):
                 message = f"the cube has no counts {variable!r} (it has {known}); make them with htgeo.grid_events(…, known_within=[{d}])"
                 raise CubeError(message)
             counts = cube[variable]
-            made[f"{self.layer}_known_within_{d}"] = column(counts, "1", counts.attrs["long_name"])
+            made[f"{self.layer}_known_within_{d}"] = column(counts, "1", counts.attrs["long_name"], look_back=d)
         return made

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,6 @@ class Lag(Feature):
 
         lags = over_windows(past_values, known_counts(cube, self.layer), self.days)
         return {
-            f"{self.layer}_lag_{d}": column(values, "1", f"{self.layer}: events known {d} days ago")
+            f"{self.layer}_lag_{d}": column(values, "1", f"{self.layer}: events known {in_days(d)} ago", look_back=d)
             for d, values in lags.items()
         }

@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import parent_matrix
 
 
@@ -60,7 +60,10 @@ class ParentSum(Feature):
         parent = neighbor_sum(known_counts(cube, self.layer), parent_matrix(cube["cell"].values, resolution))
         return {
             f"{self.layer}_parent{self.levels}_sum_{d}": column(
-                values, "1", f"{self.layer}: events known in the last {d} days in the cell of resolution {resolution}"
+                values,
+                "1",
+                f"{self.layer}: events known in the last {in_days(d)} in the cell of resolution {resolution}",
+                look_back=d,
             )
             for d, values in over_windows(past_sums, parent, self.days).items()
         }

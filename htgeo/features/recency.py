@@ -57,6 +57,8 @@ class Recency(Feature):
         since = column(map_blocks(days_since, counts), "days", f"{self.layer}: days since an event became known")
         rates = over_windows(past_rates, counts, [float(h) for h in self.half_life]) if self.half_life else {}
         return {f"{self.layer}_days_since": since} | {
-            f"{self.layer}_rate_{h:g}": column(values, "1/day", f"{self.layer}: events a day, half-life {h:g} days")
+            f"{self.layer}_rate_{h:g}": column(
+                values, "1/day", f"{self.layer}: events a day, half-life {h:g} days", look_back=ceil(h)
+            )
             for h, values in rates.items()
         }

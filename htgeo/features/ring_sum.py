@@ -7,7 +7,7 @@ from typing import ClassVar
 import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import check_rings, ring_matrix
 
 
@@ -60,6 +60,6 @@ class RingSum(Feature):
         for k in range(1, self.k + 1):
             ring = neighbor_sum(counts, ring_matrix(cube["cell"].values, k))
             for d, values in over_windows(past_sums, ring, self.every_day).items():
-                text = f"{self.layer}: events known in the last {d} days in ring {k}"
-                made[f"{self.layer}_ring{k}_sum_{d}"] = column(values, "1", text)
+                text = f"{self.layer}: events known in the last {in_days(d)} in ring {k}"
+                made[f"{self.layer}_ring{k}_sum_{d}"] = column(values, "1", text, look_back=d)
         return made

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,10 @@ class RollingMean(Feature):
         windows = over_windows(past_sums, known_counts(cube, self.layer), self.days)
         return {
             f"{self.layer}_mean_{d}": column(
-                values / d, "1/day", f"{self.layer}: events a day, known in the last {d} days"
+                values / d,
+                "1/day",
+                f"{self.layer}: events a day, known in the last {in_days(d)}",
+                look_back=d,
             )
             for d, values in windows.items()
         }

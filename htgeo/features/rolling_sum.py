@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class RollingSum(Feature):
 
         windows = over_windows(past_sums, known_counts(cube, self.layer), self.days)
         return {
-            f"{self.layer}_sum_{d}": column(values, "1", f"{self.layer}: events known in the last {d} days")
+            f"{self.layer}_sum_{d}": column(
+                values, "1", f"{self.layer}: events known in the last {in_days(d)}", look_back=d
+            )
             for d, values in windows.items()
         }

@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import distance_matrix
 
 
@@ -69,7 +69,8 @@ class Share(Feature):
             f"{self.part}_share{where}_{d}": column(
                 (some[d] / every[d].where(every[d] > 0)).clip(0, 1),
                 "1",
-                f"share of {self.part} in {self.layer} in the last {d} days {text}",
+                f"share of {self.part} in {self.layer} in the last {in_days(d)} {text}",
+                look_back=d,
             )
             for d in self.days
         }

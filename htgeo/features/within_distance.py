@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import distance_matrix
 
 MILE_KM = 1.609344
@@ -63,7 +63,10 @@ class WithinDistance(Feature):
         )
         return {
             f"{self.layer}_within_{1000 * self.km:.0f}m_sum_{d}": column(
-                values, "1", f"{self.layer}: events known in the last {d} days within {self.km:g} km"
+                values,
+                "1",
+                f"{self.layer}: events known in the last {in_days(d)} within {self.km:g} km",
+                look_back=d,
             )
             for d, values in over_windows(past_sums, near, self.days).items()
         }
