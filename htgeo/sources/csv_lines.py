@@ -56,26 +56,12 @@ class SoundLines(io.RawIOBase):
 
     def _sound(self, piece: bytes) -> bytes:
         """Return the lines of a piece without those whose quotes stay open; note their numbers."""
-        data = np.frombuffer(piece, np.uint8)
-        ends = np.flatnonzero(data == ord("\n"))
-        if b"\r" in piece:  # a carriage return alone ends a line too
-            returns = np.flatnonzero(data[:-1] == ord("\r"))
-            ends = np.sort(np.concatenate([ends, returns[data[returns + 1] != ord("\n")]]))
-        lines = len(ends) + (piece[-1:] != b"\n")
-        if b'"' in piece:
-            from htgeo.sources.quote_kernel import open_quotes
+        from htgeo.sources.quote_kernel import open_quotes
 
-            broken = open_quotes(data, np.flatnonzero(data == ord('"')), ends, self._delimiter[0], lines)
-            if broken.any():
-                self.broken += (self.count + 1 + np.flatnonzero(broken)).tolist()
-                piece = b"".join(line for line, bad in zip(_split(piece, ends), broken, strict=True) if not bad)
-        self.count += lines
+        broken, ends = open_quotes(np.frombuffer(piece, np.uint8), self._delimiter[0])
+        if broken.any():
+            self.broken += (self.count + 1 + np.flatnonzero(broken)).tolist()
+            lines = pairwise([0, *ends.tolist()])
+            piece = b"".join(piece[a:b] for (a, b), bad in zip(lines, broken, strict=True) if not bad)
+        self.count += len(broken)
         return piece
-
-
-def _split(piece: bytes, ends: np.ndarray) -> list[bytes]:
-    """Return the lines of a piece with their ends."""
-    edges = [0, *(ends + 1).tolist()]
-    if edges[-1] < len(piece):
-        edges.append(len(piece))
-    return [piece[a:b] for a, b in pairwise(edges)]
