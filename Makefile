@@ -38,7 +38,8 @@ lint: .venv/.installed
 	$(BIN)/lint-imports
 
 bench: .venv/.installed
-	$(BIN)/python benchmarks/first_run.py
+	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf .venv build demo-output study-output

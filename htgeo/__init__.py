@@ -7,8 +7,26 @@ it, and it is scored, mapped and exported:
 """
 
 from htgeo.accessor import HtAccessor as HtAccessor
+from htgeo.core.blocks import iter_blocks
 from htgeo.core.version import VERSION
-from htgeo.cube import add_attributes, add_places, add_series, grid_events, open_cube, save_cube, validate
+from htgeo.cube import (
+    Freed,
+    add_attributes,
+    add_places,
+    add_series,
+    amend_days,
+    append_days,
+    diff,
+    expire,
+    grid_events,
+    history,
+    open_cube,
+    rollback,
+    save_cube,
+    tag_commit,
+    validate,
+    verify,
+)
 from htgeo.cube.demo import demo_cube
 from htgeo.evaluation import evaluate, split_time
 from htgeo.export import export
@@ -71,6 +89,7 @@ __all__ = [
     "Events",
     "EwmaRate",
     "Feature",
+    "Freed",
     "Grid",
     "HistoricalRate",
     "Interaction",
@@ -104,11 +123,17 @@ __all__ = [
     "add_places",
     "add_risk",
     "add_series",
+    "amend_days",
+    "append_days",
     "demo_cube",
+    "diff",
     "evaluate",
+    "expire",
     "export",
     "feature_table",
     "grid_events",
+    "history",
+    "iter_blocks",
     "make_grid",
     "map_risk",
     "open_cube",
@@ -116,12 +141,15 @@ __all__ = [
     "read_places",
     "read_region",
     "read_series",
+    "rollback",
     "save_cube",
     "scan_events",
     "split_time",
     "square_region",
+    "tag_commit",
     "to_matrix",
     "validate",
+    "verify",
     "write_demo_city",
     "write_map_page",
 ]

@@ -181,25 +181,26 @@ def test_kernels__equal_plain_loops(x: np.ndarray, days: int) -> None:
         for t in range(length):
             past = x[c, :t]
             full = t >= days
-            assert _same(k.past_maxima(x, one)[0, c, t], past[-days:].max() if full else np.nan)
-            assert _same(k.past_shares(x, one)[0, c, t], (past[-days:] > 0).mean() if full else np.nan)
+            assert _same(k.past_maxima(x, windows=one)[0, c, t], past[-days:].max() if full else np.nan)
+            assert _same(k.past_shares(x, windows=one)[0, c, t], (past[-days:] > 0).mean() if full else np.nan)
             same = past[t - 7 * days :: 7] if t >= 7 * days else np.array([np.nan])
-            assert _same(k.same_weekday_mean(x, days)[c, t], same.mean())
+            assert _same(k.same_weekday_mean(x, weeks=days)[c, t], same.mean())
             recent, usual = (
                 past[-days:].mean() if full else np.nan,
                 past[-days - 3 :].mean() if t >= days + 3 else np.nan,
             )
             trend = (recent - usual) / (recent + usual) if recent + usual != 0 else 0.0
             assert _same(k.past_trend(x, days, days + 3)[c, t], trend)
-            assert _same(k.past_sums(x, one)[0, c, t], past[-days:].sum() if t >= days else np.nan)
-            assert _same(k.past_values(x, one)[0, c, t], x[c, t - days] if t >= days else np.nan)
+            assert _same(k.past_sums(x, windows=one)[0, c, t], past[-days:].sum() if t >= days else np.nan)
+            assert _same(k.past_values(x, windows=one)[0, c, t], x[c, t - days] if t >= days else np.nan)
             hits = np.flatnonzero(past > 0)
             assert _same(k.days_since(x)[c, t], t - hits[-1] if len(hits) else np.nan)
             weights = 0.5 ** (np.arange(t)[::-1] / days)
             assert _same(
-                k.past_rates(x, one.astype(float))[0, c, t], (past * weights).sum() / weights.sum() if t else np.nan
+                k.past_rates(x, windows=one.astype(float))[0, c, t],
+                (past * weights).sum() / weights.sum() if t else np.nan,
             )
-            assert _same(k.past_rates(x, np.array([np.inf]))[0, c, t], past.mean() if t else np.nan)
+            assert _same(k.past_rates(x, windows=np.array([np.inf]))[0, c, t], past.mean() if t else np.nan)
             ahead = x[c, t : t + days]
             assert _same(coming_sum(x, days)[c, t], ahead.sum() if len(ahead) == days else np.nan)
             assert _same(coming_any(x, days)[c, t], float(ahead.sum() > 0) if len(ahead) == days else np.nan)

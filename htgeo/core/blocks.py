@@ -5,7 +5,8 @@ are local to a block, and memory is bounded by the block. The same work on the s
 features which share a step share its tasks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,6 +129,9 @@ def map_cube(
 ) -> xr.DataArray:
     """Apply `kernel` to aligned blocks of several variables, giving one float32 ``(cell, time)`` variable.
 
+    One task makes all variables of a block, applies the kernel and forgets them, so that memory is bounded by the
+    blocks at work, however many variables there are.
+
     Parameters
     ----------
     kernel
@@ -143,19 +147,106 @@ def map_cube(
     DataArray
         Lazy where `like` is lazy.
     """
-    names = list(variables)
-    shaped = [two_axes(variables[name]) for name in names]
-
-    def run(block: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
-        return kernel(dict(zip(names, arrays, strict=True)), (block.shape[0], block.shape[1]))
-
     if like.chunks is None:
-        return like.copy(data=run(like.values, *map(np.asarray, shaped)))
-    import dask.array as da
+        arrays = {name: np.asarray(two_axes(variable)) for name, variable in variables.items()}
+        return like.copy(data=kernel(arrays, (like.sizes["cell"], like.sizes["time"])))
+    from dask.base import tokenize
 
     block = whole_time(like).data
-    lazy = [da.asarray(s).rechunk((block.chunks[0] if s.shape[0] > 1 else (1,), -1)) for s in shaped]
-    return like.copy(data=da.map_blocks(run, block, *lazy, dtype=np.float32, chunks=block.chunks, meta=_META))
+    steps = _block_steps(variables, block.chunks[0])
+    name = "map_cube-" + tokenize(kernel, block.name, [step.keys for step in steps])
+    sizes = zip(block.chunks[0], steps, strict=True)
+    tasks = {(name, i, 0): (_run, kernel, step, (size, block.shape[1])) for i, (size, step) in enumerate(sizes)}
+    return like.copy(data=_array(name, tasks, block))
+
+
+def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
+    """Yield a cube block by block, computed: a way through all its features with memory bounded by the block.
+
+    Parameters
+    ----------
+    cube
+        A cube, or some of its variables, on ``(cell, time)``, ``(cell)`` or ``(time)``.
+
+    Yields
+    ------
+    Dataset
+        The cells of one block with all days, in memory.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> cube = ht.add_features(ht.demo_cube(), "default")
+    >>> total = sum(float(block["crime_sum_7"].sum()) for block in ht.iter_blocks(cube[["crime_sum_7", "crime_lag_1"]]))
+    >>> total == float(cube["crime_sum_7"].sum())
+    True
+    """
+    lazy = [name for name in cube.data_vars if cube[name].chunks is not None and "cell" in cube[name].dims]
+    rest = cube.drop_vars(lazy).compute()
+    if not lazy:
+        yield rest
+        return
+    from dask.base import get_scheduler
+
+    chunks = cube[lazy[0]].chunksizes["cell"]
+    variables = {name: cube[name] for name in lazy}
+    get = get_scheduler(collections=[cube[lazy[0]].data]) or _threads()
+    start = 0
+    for size, step in zip(chunks, _block_steps(variables, chunks), strict=True):
+        values = get(step.graph, [key for key, _ in step.keys.values()])
+        part = rest.isel({"cell": slice(start, start + size)}, missing_dims="ignore")
+        made = {name: (cube[name].dims, block, cube[name].attrs) for name, block in zip(step.keys, values, strict=True)}
+        yield part.assign(made)[list(cube.data_vars)]
+        start += size
+
+
+def _threads() -> Callable[..., Any]:
+    from dask.threaded import get
+
+    return get
+
+
+@dataclass(frozen=True)
+class _Step:
+    """All that it takes to make some variables of one block: tasks, and the key and the axes of each variable."""
+
+    graph: dict[Any, Any]
+    keys: dict[Any, tuple[Any, tuple[str, ...]]]
+
+
+def _block_steps(variables: Mapping[Any, xr.DataArray], chunks: tuple[int, ...]) -> list[_Step]:
+    """Return the steps of each block, in time proportional to their tasks."""
+    import dask.array as da
+    from dask.core import flatten
+    from dask.highlevelgraph import HighLevelGraph
+    from dask.optimization import cull
+
+    arrays = {}
+    for name, variable in variables.items():
+        wanted = {"cell": chunks, "time": -1}
+        arrays[name] = da.asarray(variable.data).rechunk(tuple(wanted[str(dim)] for dim in variable.dims))
+    every = [key for array in arrays.values() for key in flatten(array.__dask_keys__())]
+    graph = dict(da.optimize(HighLevelGraph.merge(*(array.dask for array in arrays.values())), every))
+    steps = []
+    for i in range(len(chunks)):
+        keys = {
+            name: ((array.name, *(i if dim == "cell" else 0 for dim in variables[name].dims)), variables[name].dims)
+            for name, array in arrays.items()
+        }
+        part, _ = cull(graph, [key for key, _ in keys.values()])
+        steps.append(_Step(part, keys))
+    return steps
+
+
+def _run(kernel: Callable[..., np.ndarray], step: _Step, shape: tuple[int, int]) -> np.ndarray:
+    """Make the variables of a block in this thread and apply the kernel."""
+    from dask.local import get_sync
+
+    values = get_sync(step.graph, [key for key, _ in step.keys.values()])
+    arrays = {}
+    for (name, (_, dims)), value in zip(step.keys.items(), values, strict=True):
+        arrays[name] = value if len(dims) > 1 else value[:, None] if dims == ("cell",) else value[None, :]
+    return kernel(arrays, shape)
 
 
 def two_axes(variable: xr.DataArray) -> Any:

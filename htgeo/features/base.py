@@ -122,18 +122,19 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     >>> cube["crime_lag_7"].attrs["look_back"]
     7
     """
-    from htgeo.features.guard import refuse_look_ahead
+    from htgeo.features.guard import Trials
     from htgeo.features.sets import feature_set
 
     check_cube(cube)
     if isinstance(features, str):
         features = feature_set(features, cube)
+    trials = Trials(cube)
     for feature in features:
         if not isinstance(feature, Feature):
             message = f"features must be feature objects such as htgeo.Lag('crime', days=[1]), not {feature!r}"
             raise InputError(message)
         columns = feature.columns(cube)
-        refuse_look_ahead(feature, cube)
+        trials.refuse_look_ahead(feature)
         made = {}
         for name, values in columns.items():
             if name in cube.variables:
@@ -144,6 +145,7 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
             facts = {"feature": feature.name, "look_back": feature.look_back, **values.attrs}
             made[name] = stamp(values, name, "feature", **facts)
         cube = cube.assign(made)
+        trials.add({name: cube[name] for name in made})
     return cube
 
 

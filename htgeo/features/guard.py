@@ -1,5 +1,6 @@
 """Tries a feature on made-up numbers and refuses it when the past changes with the future."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,29 +21,62 @@ AFTER = 15
 """Days at the end that are changed."""
 
 
-def refuse_look_ahead(feature: "Feature", cube: xr.Dataset) -> None:
-    """Raise LookAheadError if a value of the feature depends on what was not known at the start of its day.
+class Trials:
+    """Small cubes of made-up numbers, and the same with another future, on which features are tried.
 
-    Counts by the day events became known may be used from the next day; what is stated as of the start of a day (city
-    series, counts as known, features added before) from the same day; and counts by the day of occurrence never. The trial has 19 cells and takes milliseconds; the
-    cube itself is not computed.
+    Parameters
+    ----------
+    cube
+        The cube whose variables the trials have.
     """
-    days = 2 * feature.look_back + SPAN
-    changed_from = days - AFTER
-    before = feature.columns(_trial(cube, days, changed_from=None))
-    after = feature.columns(_trial(cube, days, changed_from=changed_from))
-    for name, values in before.items():
-        past = {"time": slice(0, changed_from + 1)} if "time" in values.dims else {}
-        one, two = values.isel(past).values, after[name].isel(past).values
-        if not np.isfinite(one).any():
-            message = f"the column {name!r} of {feature!r} has no value after {changed_from} days, but its look_back says {feature.look_back}; state the days of history it needs"
-            raise LookAheadError(message)
-        if not np.array_equal(one, two, equal_nan=True):
-            message = (
-                f"the column {name!r} of {feature!r} looks ahead: its past values change when the future, or events not "
-                "yet known, change. Use counts on the known clock (…_known) of earlier days only"
+
+    def __init__(self, cube: xr.Dataset) -> None:
+        self._cube = cube
+        self._pairs: dict[int, tuple[xr.Dataset, xr.Dataset]] = {}
+        self._more: dict[str, xr.DataArray] = {}
+
+    def add(self, columns: Mapping[str, xr.DataArray]) -> None:
+        """Give the trials columns that were accepted, for features made from them."""
+        self._more.update(columns)
+
+    def refuse_look_ahead(self, feature: "Feature") -> None:
+        """Raise LookAheadError if a value of the feature depends on what was not known at the start of its day.
+
+        Counts by the day events became known may be used from the next day; what is stated as of the start of a day
+        (city series, counts as known, features added before) from the same day; and counts by the day of occurrence
+        never. The trial has 19 cells and takes milliseconds; the cube itself is not computed.
+        """
+        days = 2 * feature.look_back + SPAN
+        changed_from = days - AFTER
+        before, after = (feature.columns(trial) for trial in self._pair(days))
+        for name, values in before.items():
+            past = {"time": slice(0, changed_from + 1)} if "time" in values.dims else {}
+            one, two = values.isel(past).values, after[name].isel(past).values
+            if not np.isfinite(one).any():
+                message = f"the column {name!r} of {feature!r} has no value after {changed_from} days, but its look_back says {feature.look_back}; state the days of history it needs"
+                raise LookAheadError(message)
+            if not np.array_equal(one, two, equal_nan=True):
+                message = (
+                    f"the column {name!r} of {feature!r} looks ahead: its past values change when the future, or events not "
+                    "yet known, change. Use counts on the known clock (…_known) of earlier days only"
+                )
+                raise LookAheadError(message)
+
+    def _pair(self, days: int) -> tuple[xr.Dataset, xr.Dataset]:
+        if days not in self._pairs:
+            self._pairs[days] = _trial(self._cube, days, None), _trial(self._cube, days, days - AFTER)
+        before, after = self._pairs[days]
+        return before.assign(self._made_up(before, None)), after.assign(self._made_up(after, days - AFTER))
+
+    def _made_up(self, trial: xr.Dataset, changed_from: int | None) -> dict[str, xr.Variable]:
+        return {
+            name: xr.Variable(
+                values.dims,
+                _numbers(n, tuple(trial.sizes[d] for d in values.dims), "feature", changed_from),
+                values.attrs,
             )
-            raise LookAheadError(message)
+            for n, (name, values) in enumerate(self._more.items())
+        }
 
 
 def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
@@ -50,25 +84,19 @@ def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
     cells = disk_cells(int(cube["cell"].values[0]), 2)
     time = cube["time"].values[0] + np.arange(days) * np.timedelta64(1, "D")
     coords: dict[str, object] = {"cell": ("cell", cells, cube["cell"].attrs), "time": time}
-    names = list(cube.variables)
-    for name in names:
-        if (
-            name not in coords
-            and cube[name].dims == ("cell",)
-            and (name in cube.coords or role_of(cube[name]) == "place")
-        ):
-            coords[str(name)] = ("cell", np.resize(cube[name].values, len(cells)), cube[name].attrs)
-    trial = xr.Dataset(coords=coords, attrs=cube.attrs)
-    for number, name in enumerate(names):
-        role = role_of(cube[name])
-        if role in TRIED:
-            shape = tuple(trial.sizes.get(dim, cube.sizes[dim]) for dim in cube[name].dims)
-            trial[name] = (
-                cube[name].dims,
-                _numbers(number, shape, role, changed_from),
-                cube[name].attrs,
-            )
-    return trial
+    made: dict[str, xr.Variable] = {}
+    sizes = {"cell": len(cells), "time": days}
+    for number, name in enumerate(map(str, cube.variables)):
+        variable, role = cube.variables[name], role_of(cube[name])
+        if name not in coords and variable.dims == ("cell",) and (name in cube.coords or role == "place"):
+            coords[name] = ("cell", np.resize(variable.values, len(cells)), variable.attrs)
+        elif role in TRIED:
+            shape = tuple(sizes.get(str(dim), cube.sizes[dim]) for dim in variable.dims)
+            values = _numbers(number, shape, str(role), changed_from)
+            if variable.dims == ("cell",):
+                values = _numbers(number, shape, str(role), None)  # what does not change over the days has no future
+            made[name] = xr.Variable(variable.dims, values, variable.attrs)
+    return xr.Dataset(made, coords=coords, attrs=cube.attrs)
 
 
 def _numbers(seed: int, shape: tuple[int, ...], role: str, changed_from: int | None) -> np.ndarray:

@@ -10,7 +10,7 @@ from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.models.base import Model, known_layer
-from htgeo.tensors.matrix import Matrix, fill_rows, require_features, to_matrix
+from htgeo.tensors.matrix import Matrix, fill_columns, require_features, to_matrix
 
 SAFE: dict[str, Any] = {
     "objective": "binary",
@@ -147,7 +147,8 @@ class LightGBM(Model):
         slab = max(1, ROWS_AT_ONCE // days)
         for start in range(0, cells, slab):
             cell, time = (axis.ravel() for axis in np.mgrid[start : min(start + slab, cells), 0:days])
-            rows = np.empty((len(cell), len(arrays)), np.float32)
-            fill_rows(rows, arrays, cell, time)
+            columns = np.empty((len(arrays), len(cell)), np.float32)
+            fill_columns(columns, arrays, cell, time, shape)
+            rows = np.ascontiguousarray(columns.T)
             risk[cell, time] = self.booster_.predict(rows, num_threads=1)
         return risk

@@ -21,7 +21,7 @@ def log_rate(counts: np.ndarray, half_life: float, mean: float) -> np.ndarray:
     """Return the log of the past rate of each cell, drawn to the city's mean as if by `PRIOR_DAYS` days (cell, time)."""
     from htgeo.features.kernels import past_rates
 
-    rate = past_rates(counts, np.array([half_life]))[0]
+    rate = past_rates(counts, windows=np.array([half_life]))[0]
     days = np.arange(counts.shape[1])
     keep = 0.5 ** (1.0 / half_life)
     seen = days if np.isinf(half_life) else (1 - keep**days) / (1 - keep)

@@ -64,9 +64,7 @@ class Attributes(Source):
         if len(paths) != 1:
             message = f"the source {self.name!r} takes one file, not {len(paths)}"
             raise InputError(message)
-        region = read_region(
-            paths[0], name_column=self.name_column, layer=self.layer, attributes=list(self.columns)
-        )
+        region = read_region(paths[0], name_column=self.name_column, layer=self.layer, attributes=list(self.columns))
         empty = np.logical_and.reduce([np.isnan(region.attribute(name)) for name in self.columns])
         report = RowReport(
             source=self.name,

@@ -192,9 +192,7 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
     target = events[label.source].select(category=label.categories, precision=point)
     layers = events if len(target) == len(events[label.source]) else {**events, TARGET: target}
     c = study.counts
-    cube = grid_events(
-        layers, grid, parts=c.parts, known_within=c.known_within, delays=c.delays, spread=c.spread
-    )
+    cube = grid_events(layers, grid, parts=c.parts, known_within=c.known_within, delays=c.delays, spread=c.spread)
     for name, item in sources.items():
         if isinstance(item, Series):
             cube = add_series(cube, name, item)

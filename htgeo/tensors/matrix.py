@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
-from htgeo.core.blocks import two_axes
+from htgeo.core.blocks import iter_blocks, two_axes
 from htgeo.core.errors import CubeError
 from htgeo.core.progress import steps
 from htgeo.cube.schema import only_label, require, role_of, variables_of
-
-ROWS_AT_ONCE = 4096
-"""Samples written at a time: a column of each feature stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +19,7 @@ class Matrix:
     Attributes
     ----------
     X : array of float32, shape (sample, feature)
+        Column by column in memory, as boosters bin it.
     y : array of float32, shape (sample,)
     weight : array of float32, shape (sample,)
         What a sample stands for: weights restore the base rate after sampling.
@@ -87,25 +84,23 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
         raise CubeError(message)
     label = only_label(cube)
     keep = _share_of_negatives(label, negatives_per_positive)
-    cube = cube.assign({name: cube[name].compute() for name in names if "cell" not in cube[name].dims})
-    sizes = label.chunks[0] if label.chunks is not None else (label.sizes["cell"],)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
+    shape = cube.sizes["cell"], cube.sizes["time"]
     rng = np.random.default_rng(seed)
-    chosen = [_chosen(label[a:b].values, keep, rng) for a, b in pairwise(starts)]
+    chosen = [_chosen(block[label.name].values, keep, rng) for block in iter_blocks(label.to_dataset())]
     edges = np.concatenate([[0], np.cumsum([len(y) for _, _, y in chosen])])
-    features = np.empty((edges[-1], len(names)), np.float32)
-    with steps("reading features", len(sizes)) as advance:
-        for block, (a, b) in enumerate(pairwise(starts)):
-            values = cube[names].isel({"cell": slice(a, b)}, missing_dims="ignore").compute()
-            cell, time, _ = chosen[block]
-            arrays = [np.asarray(two_axes(values[name])) for name in names]
-            fill_rows(features[edges[block] : edges[block + 1]], arrays, cell, time)
+    features = np.empty((len(names), edges[-1]), np.float32)
+    with steps("reading features", len(chosen)) as advance:
+        for n, block in enumerate(iter_blocks(cube[[*names, label.name]])):
+            cell, time, _ = chosen[n]
+            arrays = [two_axes(block[name]) for name in names]
+            fill_columns(features[:, edges[n] : edges[n + 1]], arrays, cell, time, block[label.name].shape)
             advance()
     cell, time, y = (np.concatenate(part) for part in zip(*chosen, strict=True))
-    cell += np.repeat(starts[:-1], np.diff(edges)).astype(np.int32)
+    sizes = label.chunksizes.get("cell", shape[:1])
+    cell += np.repeat(np.cumsum([0, *sizes[:-1]]), np.diff(edges)).astype(np.int32)
     weight = np.where(y > 0, 1.0, 1.0 / keep).astype(np.float32)
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
-    return Matrix(features, y, weight, cell, time, tuple(names), categorical, (cube.sizes["cell"], cube.sizes["time"]))
+    return Matrix(features.T, y, weight, cell, time, tuple(names), categorical, shape)
 
 
 def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> float:
@@ -122,33 +117,40 @@ def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> floa
 
 def _chosen(y: np.ndarray, keep: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return row, day and label of the samples of a block: all events, and a share of the others."""
-    drawn = (y > 0) | (rng.random(y.shape) < keep) if keep < 1 else np.ones(y.shape, bool)
-    cell, time = np.nonzero(drawn & ~np.isnan(y))
-    return cell.astype(np.int32), time.astype(np.int32), y[cell, time]
+    known = ~np.isnan(y)
+    if keep < 1:
+        known &= (y > 0) | (rng.random(y.shape) < keep)
+    elif known.all():
+        rows, days = (np.arange(size, dtype=np.int32) for size in y.shape)
+        return np.repeat(rows, y.shape[1]), np.tile(days, y.shape[0]), y.reshape(-1)
+    cell, time = np.nonzero(known)
+    return cell.astype(np.int32), time.astype(np.int32), y[known]
 
 
-def fill_rows(rows: np.ndarray, arrays: Sequence[np.ndarray], cell: np.ndarray, time: np.ndarray) -> None:
-    """Write the features of some cell-days into `rows` (sample, feature), some thousand samples at a time.
+def fill_columns(
+    columns: np.ndarray, arrays: Sequence[np.ndarray], cell: np.ndarray, time: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    """Write the features of some cell-days of a block into `columns`.
 
     Parameters
     ----------
-    rows
-        Float32, shape (sample, feature).
+    columns
+        Float32, shape (feature, sample).
     arrays
         One a feature: ``(cell, time)``, ``(cell, 1)`` or ``(1, time)``.
     cell, time
-        Row and day of each sample, shape (sample,).
+        Row and day of each sample, shape (sample,), in the order of the block.
+    shape
+        Cells and days of the block.
     """
-    days = max(array.shape[1] for array in arrays)
-    columns = np.empty((len(arrays), ROWS_AT_ONCE), np.float32)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        c, t = cell[part].astype(np.intp), time[part].astype(np.intp)
-        both = c * days + t
+    if len(cell) == shape[0] * shape[1]:  # all of them
         for column, array in zip(columns, arrays, strict=True):
-            at = t if array.shape[0] == 1 else c if array.shape[1] == 1 else both
-            np.take(array.reshape(-1), at, out=column[: len(at)], mode="clip")
-        rows[part] = columns[:, : len(c)].T
+            column.reshape(shape)[:] = array
+        return
+    both = cell.astype(np.intp) * shape[1] + time
+    for column, array in zip(columns, arrays, strict=True):
+        at = time if array.shape[0] == 1 else cell if array.shape[1] == 1 else both
+        np.take(array.reshape(-1), at, out=column, mode="clip")
 
 
 def require_features(
