@@ -6,6 +6,9 @@ it, and it is scored, mapped and exported:
     sources -> grid -> cube -> features, labels -> tensors -> models -> (cube) -> evaluation -> maps, export
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from htgeo.accessor import HtAccessor as HtAccessor
 from htgeo.core.blocks import iter_blocks
 from htgeo.core.version import VERSION
@@ -28,38 +31,8 @@ from htgeo.cube import (
     verify,
 )
 from htgeo.cube.demo import demo_cube
-from htgeo.evaluation import evaluate, split_time
 from htgeo.export import export
-from htgeo.features import (
-    ActiveShare,
-    AsOf,
-    Calendar,
-    CitySum,
-    DiskSum,
-    Feature,
-    Interaction,
-    KnownWithin,
-    Lag,
-    Nowcast,
-    ParentSum,
-    Recency,
-    RingLag,
-    RingSum,
-    RollingMax,
-    RollingMean,
-    RollingSum,
-    SameWeekday,
-    Share,
-    Static,
-    Trend,
-    WithinDistance,
-    add_features,
-    feature_table,
-)
 from htgeo.grid import Grid, make_grid
-from htgeo.labels import AnyWithin, CountWithin, Label, add_label
-from htgeo.maps import map_risk, write_map_page
-from htgeo.models import EwmaRate, HistoricalRate, LightGBM, Model, add_risk
 from htgeo.sources import (
     Events,
     Places,
@@ -74,7 +47,39 @@ from htgeo.sources import (
     square_region,
 )
 from htgeo.sources.synthetic import write_demo_city
-from htgeo.tensors import Matrix, to_matrix
+
+if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
+    from htgeo.evaluation import evaluate, split_time
+    from htgeo.features import (
+        ActiveShare,
+        AsOf,
+        Calendar,
+        CitySum,
+        DiskSum,
+        Feature,
+        Interaction,
+        KnownWithin,
+        Lag,
+        Nowcast,
+        ParentSum,
+        Recency,
+        RingLag,
+        RingSum,
+        RollingMax,
+        RollingMean,
+        RollingSum,
+        SameWeekday,
+        Share,
+        Static,
+        Trend,
+        WithinDistance,
+        add_features,
+        feature_table,
+    )
+    from htgeo.labels import AnyWithin, CountWithin, Label, add_label
+    from htgeo.maps import map_risk, write_map_page
+    from htgeo.models import EwmaRate, HistoricalRate, LightGBM, Model, add_risk
+    from htgeo.tensors import Matrix, to_matrix
 
 __version__ = VERSION
 
@@ -153,3 +158,20 @@ __all__ = [
     "write_demo_city",
     "write_map_page",
 ]
+
+_LATER = ("features", "labels", "tensors", "models", "evaluation", "maps")
+"""Stages whose names are loaded when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for stage in _LATER:
+            module = import_module(f"htgeo.{stage}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    message = f"module 'htgeo' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return __all__

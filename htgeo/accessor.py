@@ -8,7 +8,6 @@ import xarray as xr
 
 from htgeo.cube import validate
 from htgeo.export import export
-from htgeo.maps import map_risk
 from htgeo.sources import Region
 
 
@@ -37,6 +36,8 @@ class HtAccessor:
         tiles: bool = False,
     ) -> Any:
         """Return an hvplot map; see `htgeo.map_risk`."""
+        from htgeo.maps import map_risk
+
         return map_risk(self._cube, variable, time=time, region=region, title=title, tiles=tiles)
 
     def export(self, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None) -> Path:

@@ -56,7 +56,7 @@ def grid_events(
         have no hours), ``"category"`` gives ``name_<category>`` for each category.
     known_within
         Numbers of days N; each gives ``name_within_<N>``: the events that occurred in the last N days before a day
-        *and* were known by its start, exactly. Missing on the first N days.
+        *and* were known by its start, exactly. Missing until the grid, or earlier reports in the file, reach N days back.
     delays
         Above 0: give ``name_delays`` (time, delay), the reporting triangle of all cells together: events by day of
         occurrence and by days until they were known, from 0 to `delays`; later ones are left out.
@@ -120,6 +120,7 @@ class _Count:
         self.layers: dict[str, _Layer] = {name: self._layer(within=True)}
         self.triangle = np.zeros((len(grid.days), delays + 1 if delays else 0))
         self.days = [np.datetime64("9999-01-01"), np.datetime64("0001-01-01")]
+        self.first_known = 0
         self.has_hours = False
 
     def _layer(self, *, within: bool) -> _Layer:
@@ -141,6 +142,7 @@ class _Count:
             row=np.full(len(table), -1, np.int32),
             area=np.full(len(table), -1, np.int64),
         )
+        self.first_known = min(self.first_known, int(batch.known.min()))
         point = (table["precision"] == "point").to_numpy()
         batch.row[point] = self.grid.rows(table["lon"].to_numpy(float)[point], table["lat"].to_numpy(float)[point])
         if not point.all():
@@ -197,7 +199,7 @@ class _Count:
             for days, tally in layer.within.items():
                 text = f"{name}: events of the last {days} days that were known at the start of the day"
                 counts = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
-                full = xr.DataArray(np.arange(len(grid.days)) >= days, dims="time")
+                full = xr.DataArray(np.arange(len(grid.days)) >= days + self.first_known, dims="time")
                 yield (
                     f"{name}{WITHIN}{days}",
                     stamp(counts.where(full), f"{name}{WITHIN}{days}", "within_count", "1", text, days=days),

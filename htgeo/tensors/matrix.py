@@ -95,10 +95,11 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
             arrays = [two_axes(block[name]) for name in names]
             fill_columns(features[:, edges[n] : edges[n + 1]], arrays, cell, time, block[label.name].shape)
             advance()
-    cell, time, y = (np.concatenate(part) for part in zip(*chosen, strict=True))
-    sizes = label.chunksizes.get("cell", shape[:1])
-    cell += np.repeat(np.cumsum([0, *sizes[:-1]]), np.diff(edges)).astype(np.int32)
-    weight = np.where(y > 0, 1.0, 1.0 / keep).astype(np.float32)
+    first_row = np.cumsum([0, *label.chunksizes.get("cell", ())])
+    for (rows, _, _), first in zip(chosen, first_row, strict=False):
+        np.add(rows, first, out=rows, casting="same_kind")
+    cell, time, y = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*chosen, strict=True))
+    weight = np.ones_like(y) if keep == 1 else np.where(y > 0, np.float32(1), np.float32(1 / keep))
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
     return Matrix(features.T, y, weight, cell, time, tuple(names), categorical, shape)
 
@@ -122,7 +123,7 @@ def _chosen(y: np.ndarray, keep: float, rng: np.random.Generator) -> tuple[np.nd
         known &= (y > 0) | (rng.random(y.shape) < keep)
     elif known.all():
         rows, days = (np.arange(size, dtype=np.int32) for size in y.shape)
-        return np.repeat(rows, y.shape[1]), np.tile(days, y.shape[0]), y.reshape(-1)
+        return np.repeat(rows, y.shape[1]), np.tile(days, y.shape[0]), y.flatten()
     cell, time = np.nonzero(known)
     return cell.astype(np.int32), time.astype(np.int32), y[known]
 
