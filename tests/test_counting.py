@@ -238,3 +238,21 @@ def test_known_within_and_nowcast__say_what_is_missing(cube: xr.Dataset) -> None
         ht.add_features(cube, [ht.KnownWithin("crime", days=[7])])
     with pytest.raises(CubeError, match="no reporting triangle 'crime_delays'"):
         ht.add_features(cube, [ht.Nowcast("crime")])
+
+
+def test_large_csv__read_in_parts_equals_reading_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from htgeo.sources import csv_file
+    from htgeo.sources.files import read_rows
+
+    rng = np.random.default_rng(0)
+    lines = [f'{i},"a, {i}",{x:.3f}' for i, x in enumerate(rng.random(3000))]
+    lines[500], lines[1700], lines[2900] = "500,too,many,fields", '1700,"open', "2900"
+    (tmp_path / "a.csv").write_text("id,text,x\n" + "\n".join(lines))
+    expected, malformed = read_rows(tmp_path / "a.csv", ["id", "text"])
+    assert malformed == [501, 1701, 2901]
+    assert (expected.index == expected["id"].astype(int) + 1).all()
+    monkeypatch.setattr(csv_file, "PART", 5_000)
+    monkeypatch.setattr(csv_file.os, "cpu_count", lambda: 7)
+    found, bad = read_rows(tmp_path / "a.csv", ["id", "text"])
+    assert bad == malformed
+    pd.testing.assert_frame_equal(found, expected)

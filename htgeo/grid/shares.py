@@ -35,21 +35,25 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     from scipy.sparse import csr_array
 
     hexagons = cell_polygons(cells)
-    surface = shapely.area(hexagons)
     tree = shapely.STRtree(hexagons)
-    rows, cols, values = [], [], []
-    for number, area in enumerate(region.geometries):
-        shapely.prepare(area)
-        near = tree.query(area, predicate="intersects")
-        whole = shapely.contains_properly(area, hexagons[near])
-        share = np.ones(len(near))
-        share[~whole] = _cut(area, hexagons[near[~whole]]) / surface[near[~whole]]
-        kept = share > 1e-9  # noqa: PLR2004  # touching outlines leave slivers of rounding size
-        rows.append(near[kept])
-        cols.append(np.full(kept.sum(), number))
-        values.append(share[kept])
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols)))
-    return csr_array(entries, shape=(len(cells), len(region)))
+    near = [tree.query(area, predicate="intersects") for area in region.geometries]
+    shares = [_share(area, hexagons[rows]) for area, rows in zip(region.geometries, near, strict=True)]
+    kept = [share > 1e-9 for share in shares]  # noqa: PLR2004  # touching outlines leave slivers of rounding size
+    rows = np.concatenate([rows[keep] for rows, keep in zip(near, kept, strict=True)])
+    cols = np.repeat(np.arange(len(region)), [keep.sum() for keep in kept])
+    values = np.concatenate([share[keep] for share, keep in zip(shares, kept, strict=True)])
+    return csr_array((values, (rows, cols)), shape=(len(cells), len(region)))
+
+
+def _share(area: Any, hexagons: np.ndarray) -> np.ndarray:
+    """Return the share of each hexagon that lies in an area."""
+    import shapely
+
+    shapely.prepare(area)
+    whole = shapely.contains_properly(area, hexagons)
+    share = np.ones(len(hexagons))
+    share[~whole] = _cut(area, hexagons[~whole]) / shapely.area(hexagons[~whole])
+    return share
 
 
 def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndarray:

@@ -141,7 +141,13 @@ class Rows:
 
     def code(self, column: str) -> pd.Series:
         """Return a column of whole-number codes as text: ``110.0`` becomes ``110``."""
-        return self.each([column], lambda text: text.str.replace(r"\.0+$", "", regex=True))
+        return self.each([column], whole_number)
+
+    def category(self, column: str, judge: Callable[[pd.Series], pd.Series] = lambda text: text) -> pd.Series:
+        """Return a column of few distinct texts as categories; see `each`."""
+        codes, text = self._distinct(column)
+        number, names = pd.factorize(judge(text))
+        return pd.Series(pd.Categorical.from_codes(number[codes], names))
 
     def number(self, column: str, decimal: str = ".") -> np.ndarray:
         """Return a column as float64, NaN where missing or unreadable (noted in `unreadable`)."""
@@ -292,9 +298,12 @@ class Rows:
     def events(self, **columns: pd.Series | np.ndarray | str | float) -> Events:
         """Return the usable rows as events with their report; `columns` are those of an event table."""
         table = pd.DataFrame(columns, index=range(len(self.row)))
-        table = table[self.usable].reset_index(drop=True)
+        if not self.usable.all():
+            table = table[self.usable].reset_index(drop=True)
         for name in ("area", "precision", "category"):  # few distinct texts: a byte or two a row
-            table[name] = table[name].fillna("").astype("category").cat.remove_unused_categories()
+            texts = table[name].astype("category").cat
+            table[name] = texts.set_categories([*texts.categories.drop("", errors="ignore"), ""]).fillna("")
+            table[name] = table[name].cat.remove_unused_categories()
         return Events(table[list(COLUMNS)], self.report(table["precision"]))
 
     def report(self, precision: pd.Series | None = None) -> RowReport:
@@ -353,6 +362,11 @@ class Seen:
 
 def _is_time(values: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(values))
+
+
+def whole_number(text: pd.Series) -> pd.Series:
+    """Return codes without the decimals that a float gave them: ``110.0`` becomes ``110``."""
+    return text.str.replace(r"\.0+$", "", regex=True)
 
 
 def _cast(values: pd.Series, dtype: str) -> np.ndarray | None:

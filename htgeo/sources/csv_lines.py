@@ -11,7 +11,9 @@ from htgeo.core.errors import InputError
 MAX_BYTES = 16 * 2**30
 """Most bytes a compressed file may unpack to (against decompression bombs)."""
 PIECE = 2**22
-"""Bytes of a CSV checked at a time."""
+"""Bytes of a CSV that the parser asks for at a time."""
+LONG_LINE = 2**16
+"""Pieces are shorter than asked for by so much, so that they end with a line and are passed on as they are."""
 
 
 class SoundLines(io.RawIOBase):
@@ -30,29 +32,31 @@ class SoundLines(io.RawIOBase):
 
     def __init__(self, stream: Any, name: str, delimiter: str, *, limited: bool) -> None:
         self._stream, self._name, self._delimiter = stream, name, delimiter.encode()
-        self._rest, self._given, self._limit = memoryview(b""), 0, MAX_BYTES if limited else None
+        self._rest, self._given, self._limit = b"", 0, MAX_BYTES if limited else None
         self.count, self.broken = 0, list[int]()
 
     def readable(self) -> bool:
         """Return that it can be read."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` with the next bytes of sound lines; return how many, 0 at the end."""
+    def read(self, size: int = PIECE) -> bytes:
+        """Return the next bytes of sound lines, at most `size`; none at the end."""
         while not self._rest:
-            piece = self._stream.read(PIECE)
+            piece = self._stream.read(PIECE - LONG_LINE)
             if not piece:
-                return 0
+                return b""
             if piece[-1:] != b"\n":
                 piece += self._stream.readline()
             self._given += len(piece)
             if self._limit is not None and self._given > self._limit:
                 message = f"{self._name} unpacks to more than {self._limit / 2**30:.0f} GiB"
                 raise InputError(message)
-            self._rest = memoryview(self._sound(piece))
-        data, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
+            self._rest = self._sound(piece)
+        if len(self._rest) <= size:
+            data, self._rest = self._rest, b""
+        else:
+            data, self._rest = self._rest[:size], self._rest[size:]
+        return data
 
     def _sound(self, piece: bytes) -> bytes:
         """Return the lines of a piece without those whose quotes stay open; note their numbers."""

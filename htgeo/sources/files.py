@@ -1,12 +1,9 @@
 """Files to tables of text: CSV (plain, gzip, zip), Parquet and vector files. No value is interpreted here."""
 
-import csv
-import gzip
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,10 @@ import pandas as pd
 
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
-from htgeo.sources.csv_lines import PIECE, SoundLines
+from htgeo.sources.csv_file import Batch, CsvLayout, column_names, read_csv
 
 PERSON = re.compile(r"^(susp|vic|perp)_|^(victim|trafficker|suspect|offender)\b|^age_group$", re.IGNORECASE)
 """Columns about victims and suspects: they never reach memory beyond the reader."""
-PACKED = (".gz", ".zip")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
 
 
@@ -34,10 +30,6 @@ def existing(path: str | Path) -> Path:
         message = f"there is no file {str(path)!r}{near(path.name, beside)}"
         raise InputError(message)
     return path
-
-
-Batch = tuple[pd.DataFrame, list[int]]
-"""A table whose index is the row number, from 1, and the row numbers of malformed lines."""
 
 
 def read_rows(
@@ -102,7 +94,10 @@ def read_batches(
         elif suffix in VECTOR_SUFFIXES or (suffix == ".zip" and _is_shapefile(path)):
             batches = iter([(_read_vector(path, columns), [])])
         else:
-            batches = _read_csv(path, columns, names, encoding, delimiter, batch_rows)
+            header = list(names) if names is not None else column_names(path, encoding=encoding, delimiter=delimiter)
+            require_columns(columns, header, path.name)
+            layout = CsvLayout(header, names is None, encoding, delimiter)
+            batches = read_csv(path, columns, layout, batch_rows)
         for table, malformed in batches:
             rows += len(table) + len(malformed)
             yield table, malformed
@@ -138,125 +133,6 @@ def formula_safe(table: pd.DataFrame) -> pd.DataFrame:
 
     text = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     return table.assign(**{name: table[name].map(guard) for name in text})
-
-
-def _read_csv(
-    path: Path,
-    columns: Sequence[str],
-    names: Sequence[str] | None,
-    encoding: str,
-    delimiter: str,
-    batch_rows: int | None,
-) -> Iterator[Batch]:
-    import pyarrow as pa
-    import pyarrow.csv as pacsv
-
-    header = list(names) if names is not None else column_names(path, encoding=encoding, delimiter=delimiter)
-    require_columns(columns, header, path.name)
-    uneven: list[int] = []
-
-    def skip(row: Any) -> str:
-        uneven.append(row.number)
-        return "skip"
-
-    with _unpacked(path) as stream:
-        if names is None:
-            stream.readline()
-        lines = SoundLines(stream, path.name, delimiter, limited=path.suffix.lower() in PACKED)
-        given = 0  # rows given so far, malformed ones included
-        try:
-            reader = pacsv.open_csv(
-                lines,
-                pacsv.ReadOptions(column_names=header, encoding=encoding, use_threads=False, block_size=PIECE),
-                pacsv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
-                pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
-            )
-            for table, last in _gathered(reader, batch_rows):
-                batch, given = _numbered(table, lines, uneven, given, last)
-                yield batch
-        except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
-            if "Empty CSV" not in str(error):
-                raise InputError(_csv_fault(path, encoding, error)) from error
-            yield pd.DataFrame(columns=list(columns)), lines.broken
-
-
-def _gathered(reader: Any, batch_rows: int | None) -> Iterator[tuple[Any, bool]]:
-    """Yield tables of about so many rows, and whether each is the last."""
-    import pyarrow as pa
-
-    parts: list[Any] = []
-    for part in reader:
-        if batch_rows is not None and sum(map(len, parts)) + len(part) > batch_rows and parts:
-            yield pa.Table.from_batches(parts), False
-            parts = []
-        parts.append(part)
-    yield pa.Table.from_batches(parts, reader.schema), True
-
-
-def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last: bool) -> tuple[Batch, int]:
-    """Return a batch with the numbers of its rows in the file, and the last number used.
-
-    The parser counts the lines it got, so its numbers of uneven lines leave out those with open quotes.
-    """
-    aside = np.zeros(lines.count, bool)
-    aside[np.array(lines.broken, int) - 1] = True
-    reached = np.flatnonzero(~aside) + 1
-    aside[reached[np.array(uneven, int) - 1] - 1] = True
-    sound = np.flatnonzero(~aside[given:])[: len(table)]
-    end = lines.count if last else given + int(sound[-1]) + 1
-    frame: pd.DataFrame = table.to_pandas()
-    frame.index = pd.Index(given + 1 + sound)
-    return (frame, (given + 1 + np.flatnonzero(aside[given:end])).tolist()), end
-
-
-def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
-    wrong = isinstance(error, UnicodeDecodeError | LookupError) or "UTF8" in str(error)
-    hint = f"it is not {encoding}; give its encoding, e.g. encoding='latin-1'" if wrong else str(error)
-    return f"{path.name} cannot be read as CSV: {hint}"
-
-
-def column_names(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[str]:
-    """Return the column names in the first line of a CSV."""
-    with _unpacked(path) as stream:
-        line: bytes = stream.readline().rstrip(b"\r\n")
-    if b"\r" in line or encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
-        message = f"{path.name} has carriage returns as line ends, or is UTF-16; save it as UTF-8 with newlines"
-        raise InputError(message)
-    try:
-        text = line.decode("utf-8-sig" if encoding == "utf-8" else encoding)
-        header = next(csv.reader([text], delimiter=delimiter), [])
-    except (UnicodeDecodeError, LookupError, csv.Error) as error:
-        raise InputError(_csv_fault(path, encoding, error)) from error
-    if not header:
-        message = f"{path.name} is empty, or begins with an empty line"
-        raise InputError(message)
-    doubles = sorted({name for name in header if name and header.count(name) > 1})
-    if doubles:
-        message = f"{path.name} names the column {', '.join(doubles)} twice; give names=[...] and header: false"
-        raise InputError(message)
-    return header
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[Any]:
-    """Open a file for reading, through gzip or the one CSV of a zip."""
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        with gzip.open(path) as stream:
-            yield stream
-    elif suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            inside = [
-                n for n in archive.namelist() if n.lower().endswith((".csv", ".txt", ".tsv")) and "__MACOSX" not in n
-            ]
-            if len(inside) != 1:
-                message = f"{path.name} must hold one CSV file, it holds {len(inside)}: {', '.join(inside) or 'none'}"
-                raise InputError(message)
-            with archive.open(inside[0]) as stream:
-                yield stream
-    else:
-        with path.open("rb") as stream:
-            yield stream
 
 
 def _read_parquet(path: Path, columns: Sequence[str], batch_rows: int | None) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows
+from htgeo.sources.clean import Rows, whole_number
 from htgeo.sources.events import Events
 from htgeo.sources.precision import masked_categories, point_counts
 from htgeo.sources.region import Region
@@ -56,10 +56,10 @@ class NypdComplaints(Source):
     def _judge(self, rows: Rows, areas: Sequence[Region]) -> "_Judged":
         occurred, known = _day_and_time(rows), rows.each(["RPT_DT"], _day)
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
-        category = rows.text("OFNS_DESC")
+        category = rows.category("OFNS_DESC")
         if self.categories is not None:
             rows.quarantine(~category.isin(self.categories).to_numpy(), "offence not asked for")
-        precinct = check_area_names(rows, rows.code("ADDR_PCT_CD"), "precinct", areas)
+        precinct = check_area_names(rows, rows.category("ADDR_PCT_CD", whole_number), "precinct", areas)
         lon, lat = rows.judge_places(rows.number("Longitude"), rows.number("Latitude"), areas, precinct)
         rows.drop_doubles(rows.key("CMPLNT_NUM"), "complaint number seen before")
         return _Judged(rows, occurred, known, category, precinct, lon, lat)

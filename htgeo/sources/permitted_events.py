@@ -11,8 +11,9 @@ import pandas as pd
 
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
+from htgeo.sources.csv_file import column_names
 from htgeo.sources.events import Events
-from htgeo.sources.files import column_names, existing, read_rows
+from htgeo.sources.files import existing, read_rows
 from htgeo.sources.region import Region
 
 COLUMNS = ("Event ID", "Event Name", "Event Type", "Event Borough", "Community Board", "Police Precinct")

@@ -97,11 +97,11 @@ class Region:
         """Return the number of the area that each point lies in, -1 outside all (int32, shape (point,))."""
         import shapely
 
+        shapely.prepare(self.geometries)  # a prepared geometry is for one thread: two can wait for each other for ever
         found = np.full(len(lon), -1, np.int32)
         boxes = shapely.bounds(self.geometries)
         for number, (geometry, (west, south, east, north)) in enumerate(zip(self.geometries, boxes, strict=True)):
             near = np.flatnonzero((found < 0) & (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
-            shapely.prepare(geometry)
             found[near[shapely.intersects_xy(geometry, lon[near], lat[near])]] = number
         return found
 

@@ -1,0 +1,235 @@
+"""CSV files (plain, gzip, zip) to tables of text, in batches or at once on several threads."""
+
+import csv
+import gzip
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from htgeo.core.errors import InputError
+from htgeo.sources.csv_lines import PIECE, SoundLines
+
+PACKED = (".gz", ".zip")
+PART = 2**26
+"""Least bytes of a file that a thread reads."""
+Batch = tuple[pd.DataFrame, list[int]]
+"""A table whose index is the row number, from 1, and the row numbers of malformed lines."""
+
+
+@dataclass(frozen=True)
+class CsvLayout:
+    """How a CSV is written: its columns, whether a header line names them, its encoding and delimiter."""
+
+    columns: Sequence[str]
+    has_header: bool
+    encoding: str
+    delimiter: str
+
+
+def read_csv(path: Path, columns: Sequence[str], layout: CsvLayout, batch_rows: int | None) -> Iterator[Batch]:
+    """Read some columns of a CSV as text.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        Columns to read.
+    layout
+        How it is written.
+    batch_rows
+        About the number of rows in a batch; None: all at once, a large plain file on several threads.
+    """
+    spans = _spans(path) if batch_rows is None and path.suffix.lower() not in PACKED else []
+    if len(spans) <= 1:
+        with _unpacked(path) as stream:
+            yield from _Part(path, columns, layout, first=True).batches(stream, batch_rows)
+        return
+    parts = [_Part(path, columns, layout, first=start == 0) for start, _ in spans]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        read = list(pool.map(_Part.of_span, parts, spans))
+    before = 0
+    tables, malformed = [], list[int]()
+    for part, (table, bad) in zip(parts, read, strict=True):
+        table.index += before
+        tables.append(table)
+        malformed += [before + row for row in bad]
+        before += part.lines
+    yield pd.concat(tables), malformed
+
+
+def _spans(path: Path) -> list[tuple[int, int]]:
+    """Return where threads start and stop in a file, at ends of lines."""
+    size = path.stat().st_size
+    parts = max(1, min(os.cpu_count() or 1, size // PART))
+    edges = [0]
+    with path.open("rb") as file:
+        for n in range(1, parts):
+            file.seek(n * size // parts)
+            file.readline()
+            edges.append(file.tell())
+    return list(pairwise(sorted({*edges, size})))
+
+
+class _Part:
+    """A CSV, or a part of it that begins and stops at ends of lines."""
+
+    def __init__(self, path: Path, columns: Sequence[str], layout: CsvLayout, *, first: bool) -> None:
+        self.path, self.columns, self.layout, self.first = path, columns, layout, first
+        self.lines = 0
+
+    def of_span(self, span: tuple[int, int]) -> Batch:
+        """Read the part at once."""
+        with _Span(self.path, *span) as stream:
+            ((table, malformed),) = self.batches(stream, None)
+        return table, malformed
+
+    def batches(self, stream: Any, batch_rows: int | None) -> Iterator[Batch]:
+        """Read the part from a stream of its bytes."""
+        import pyarrow as pa
+        import pyarrow.csv as pacsv
+
+        layout, uneven = self.layout, list[int]()
+
+        def skip(row: Any) -> str:
+            uneven.append(row.number)
+            return "skip"
+
+        if self.first and layout.has_header:
+            stream.readline()
+        lines = SoundLines(stream, self.path.name, layout.delimiter, limited=self.path.suffix.lower() in PACKED)
+        given = 0  # rows given so far, malformed ones included
+        try:
+            reader = pacsv.open_csv(
+                lines,
+                pacsv.ReadOptions(
+                    column_names=layout.columns, encoding=layout.encoding, use_threads=False, block_size=PIECE
+                ),
+                pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+                pacsv.ConvertOptions(
+                    include_columns=self.columns, column_types=dict.fromkeys(self.columns, pa.string())
+                ),
+            )
+            for table, last in _gathered(reader, batch_rows):
+                batch, given = _numbered(table, lines, uneven, given, last)
+                yield batch
+        except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
+            if "Empty CSV" not in str(error):
+                raise InputError(_csv_fault(self.path, layout.encoding, error)) from error
+            yield pd.DataFrame(columns=list(self.columns)), lines.broken
+        self.lines = lines.count
+
+
+class _Span:
+    """The bytes of a file from one place to another."""
+
+    def __init__(self, path: Path, start: int, stop: int) -> None:
+        self._file = path.open("rb")
+        self._file.seek(start)
+        self._left = stop - start
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`."""
+        return self._taken(self._file.read(min(size, self._left)))
+
+    def readline(self) -> bytes:
+        """Return the rest of the line."""
+        return self._taken(self._file.readline(self._left))
+
+    def _taken(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        return data
+
+
+def _gathered(reader: Any, batch_rows: int | None) -> Iterator[tuple[Any, bool]]:
+    """Yield tables of about so many rows, and whether each is the last."""
+    import pyarrow as pa
+
+    parts: list[Any] = []
+    for part in reader:
+        if batch_rows is not None and sum(map(len, parts)) + len(part) > batch_rows and parts:
+            yield pa.Table.from_batches(parts), False
+            parts = []
+        parts.append(part)
+    yield pa.Table.from_batches(parts, reader.schema), True
+
+
+def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last: bool) -> tuple[Batch, int]:
+    """Return a batch with the numbers of its rows in the file, and the last number used.
+
+    The parser counts the lines it got, so its numbers of uneven lines leave out those with open quotes.
+    """
+    aside = np.zeros(lines.count, bool)
+    aside[np.array(lines.broken, int) - 1] = True
+    reached = np.flatnonzero(~aside) + 1
+    aside[reached[np.array(uneven, int) - 1] - 1] = True
+    sound = np.flatnonzero(~aside[given:])[: len(table)]
+    end = lines.count if last else given + int(sound[-1]) + 1
+    frame: pd.DataFrame = table.to_pandas()
+    frame.index = pd.Index(given + 1 + sound)
+    return (frame, (given + 1 + np.flatnonzero(aside[given:end])).tolist()), end
+
+
+def _csv_fault(path: Path, encoding: str, error: Exception) -> str:
+    wrong = isinstance(error, UnicodeDecodeError | LookupError) or "UTF8" in str(error)
+    hint = f"it is not {encoding}; give its encoding, e.g. encoding='latin-1'" if wrong else str(error)
+    return f"{path.name} cannot be read as CSV: {hint}"
+
+
+def column_names(path: Path, *, encoding: str = "utf-8", delimiter: str = ",") -> list[str]:
+    """Return the column names in the first line of a CSV."""
+    with _unpacked(path) as stream:
+        line: bytes = stream.readline().rstrip(b"\r\n")
+    if b"\r" in line or encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
+        message = f"{path.name} has carriage returns as line ends, or is UTF-16; save it as UTF-8 with newlines"
+        raise InputError(message)
+    try:
+        text = line.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        header = next(csv.reader([text], delimiter=delimiter), [])
+    except (UnicodeDecodeError, LookupError, csv.Error) as error:
+        raise InputError(_csv_fault(path, encoding, error)) from error
+    if not header:
+        message = f"{path.name} is empty, or begins with an empty line"
+        raise InputError(message)
+    doubles = sorted({name for name in header if name and header.count(name) > 1})
+    if doubles:
+        message = f"{path.name} names the column {', '.join(doubles)} twice; give names=[...] and header: false"
+        raise InputError(message)
+    return header
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Any]:
+    """Open a file for reading, through gzip or the one CSV of a zip."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        with gzip.open(path) as stream:
+            yield stream
+    elif suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            inside = [
+                n for n in archive.namelist() if n.lower().endswith((".csv", ".txt", ".tsv")) and "__MACOSX" not in n
+            ]
+            if len(inside) != 1:
+                message = f"{path.name} must hold one CSV file, it holds {len(inside)}: {', '.join(inside) or 'none'}"
+                raise InputError(message)
+            with archive.open(inside[0]) as stream:
+                yield stream
+    else:
+        with path.open("rb") as stream:
+            yield stream
