@@ -130,7 +130,7 @@ def map_cube(
     """Apply `kernel` to aligned blocks of several variables, giving one float32 ``(cell, time)`` variable.
 
     One task makes all variables of a block, applies the kernel and forgets them, so that memory is bounded by the
-    blocks at work, however many variables there are.
+    blocks at work, however many variables there are. Variables on ``(time)`` are made once for all blocks.
 
     Parameters
     ----------
@@ -153,11 +153,16 @@ def map_cube(
     from dask.base import tokenize
 
     block = whole_time(like).data
-    steps = _block_steps(variables, block.chunks[0])
-    name = "map_cube-" + tokenize(kernel, block.name, [step.keys for step in steps])
-    sizes = zip(block.chunks[0], steps, strict=True)
-    tasks = {(name, i, 0): (_run, kernel, step, (size, block.shape[1])) for i, (size, step) in enumerate(sizes)}
-    return like.copy(data=_array(name, tasks, block))
+    shared = {name: variable.chunk() for name, variable in variables.items() if "cell" not in variable.dims}
+    steps = _block_steps({n: v for n, v in variables.items() if n not in shared}, block.chunks[0])
+    series = [array.data for array in shared.values()]
+    name = "map_cube-" + tokenize(kernel, block.name, [a.name for a in series], [step.keys for step in steps])
+    keys = [(array.name, 0) for array in series]
+    tasks = {
+        (name, i, 0): (_run, kernel, step, (size, block.shape[1]), list(shared), keys)
+        for i, (size, step) in enumerate(zip(block.chunks[0], steps, strict=True))
+    }
+    return like.copy(data=_array(name, tasks, block, also=series))
 
 
 def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
@@ -190,7 +195,7 @@ def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
 
     chunks = cube[lazy[0]].chunksizes["cell"]
     variables = {name: cube[name] for name in lazy}
-    get = get_scheduler(collections=[cube[lazy[0]].data]) or _threads()
+    get = get_scheduler(collections=[cube[lazy[0]].data])  # threads, or the active client
     start = 0
     for size, step in zip(chunks, _block_steps(variables, chunks), strict=True):
         values = get(step.graph, [key for key, _ in step.keys.values()])
@@ -200,18 +205,12 @@ def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
         start += size
 
 
-def _threads() -> Callable[..., Any]:
-    from dask.threaded import get
-
-    return get
-
-
 @dataclass(frozen=True)
 class _Step:
     """All that it takes to make some variables of one block: tasks, and the key and the axes of each variable."""
 
     graph: dict[Any, Any]
-    keys: dict[Any, tuple[Any, tuple[str, ...]]]
+    keys: dict[Any, tuple[Any, tuple[Any, ...]]]
 
 
 def _block_steps(variables: Mapping[Any, xr.DataArray], chunks: tuple[int, ...]) -> list[_Step]:
@@ -238,14 +237,20 @@ def _block_steps(variables: Mapping[Any, xr.DataArray], chunks: tuple[int, ...])
     return steps
 
 
-def _run(kernel: Callable[..., np.ndarray], step: _Step, shape: tuple[int, int]) -> np.ndarray:
-    """Make the variables of a block in this thread and apply the kernel."""
+def _run(
+    kernel: Callable[..., np.ndarray],
+    step: _Step,
+    shape: tuple[int, int],
+    names: Sequence[Any],
+    series: Sequence[np.ndarray],
+) -> np.ndarray:
+    """Make the variables of a block in this thread and apply the kernel to them and to the series."""
     from dask.local import get_sync
 
     values = get_sync(step.graph, [key for key, _ in step.keys.values()])
-    arrays = {}
+    arrays = {name: one[None, :] for name, one in zip(names, series, strict=True)}
     for (name, (_, dims)), value in zip(step.keys.items(), values, strict=True):
-        arrays[name] = value if len(dims) > 1 else value[:, None] if dims == ("cell",) else value[None, :]
+        arrays[name] = value if len(dims) > 1 else value[:, None]
     return kernel(arrays, shape)
 
 
@@ -272,14 +277,21 @@ def _name(kernel: Callable[..., np.ndarray], block: "da.Array", options: Mapping
 
 
 def _array(
-    name: str, tasks: dict[Any, Any], block: "da.Array", before: Mapping[str, dict[Any, Any]] | None = None
+    name: str,
+    tasks: dict[Any, Any],
+    block: "da.Array",
+    before: Mapping[str, dict[Any, Any]] | None = None,
+    also: "Sequence[da.Array]" = (),
 ) -> "da.Array":
-    """Return a float32 array with the chunks of `block`, made by tasks that read `block` and the steps `before`."""
+    """Return a float32 array with the chunks of `block`, made by tasks that read `block`, others and steps `before`."""
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
 
     layers, needs = dict(block.dask.layers), dict(block.dask.dependencies)
     for step, made in (before or {}).items():
         layers[step], needs[step] = made, {block.name}
-    layers[name], needs[name] = tasks, {block.name, *(before or {})}
+    for other in also:
+        layers.update(other.dask.layers)
+        needs.update(other.dask.dependencies)
+    layers[name], needs[name] = tasks, {block.name, *(before or {}), *(other.name for other in also)}
     return da.Array(HighLevelGraph(layers, needs), name, chunks=block.chunks, meta=_META)
