@@ -164,6 +164,8 @@ _LATER = ("features", "labels", "tensors", "models", "evaluation", "maps")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(f"htgeo.{name}")
     if name in __all__:
         for stage in _LATER:
             module = import_module(f"htgeo.{stage}")

@@ -1,5 +1,8 @@
 """Registry, logistic line, blocks."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -72,3 +75,15 @@ def test_import__stays_light() -> None:
     code = f"import sys, htgeo; print([m for m in '{heavy}'.split() if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("stage", ["features", "labels", "tensors", "models", "evaluation", "maps"])
+def test_later_stages__are_attributes_of_the_package(stage: str) -> None:
+    code = f"import sys, htgeo; assert 'htgeo.{stage}' not in sys.modules; assert htgeo.{stage}.__name__ == 'htgeo.{stage}'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_public_name__can_be_loaded() -> None:
+    assert [name for name in ht.__all__ if not hasattr(ht, name)] == []
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ht.nothing  # noqa: B018

@@ -1,5 +1,7 @@
 """Counts as known, parts, reporting triangles, population, and the same cube for any batches, order and chunks."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -256,3 +258,90 @@ def test_large_csv__read_in_parts_equals_reading_at_once(tmp_path: Path, monkeyp
     found, bad = read_rows(tmp_path / "a.csv", ["id", "text"])
     assert bad == malformed
     pd.testing.assert_frame_equal(found, expected)
+
+
+def test_report_on_the_eve__counts_from_the_day_itself(boroughs: ht.Region) -> None:
+    grid = ht.make_grid(boroughs, resolution=6, start="2021-01-01", end="2021-01-20")
+    utc = pd.to_datetime(["2021-01-10T06:00Z"])  # 01:00 in New York, reported at 22:00 on the evening before
+    events = make_events(occurred=utc, known=utc - pd.Timedelta(hours=3), lon=[LON], lat=[LAT])
+    cube = ht.grid_events({"crime": events}, grid, delays=5, known_within=[2])
+    assert np.flatnonzero(cube["crime_known"].sum("cell").values).tolist() == [9]
+    assert np.flatnonzero(cube["crime_within_2"].sum("cell").values > 0).tolist() == [10, 11]
+    assert cube["crime_delays"].values[9, 0] == 1
+    assert ht.grid_events({"crime": events}, grid)["crime"].sum() == 1
+
+
+def test_parts__that_would_share_a_name_are_refused(small: ht.Grid) -> None:
+    place = {"lon": [LON] * 2, "lat": [LAT] * 2}
+    days = ["2021-03-02 12:00", "2021-03-03 01:00"]
+    with pytest.raises(InputError, match="'A-b' and 'a b'"):
+        ht.grid_events({"x": make_events(occurred=days, category=["A-b", "a b"], **place)}, small, parts=["category"])
+    with pytest.raises(InputError, match="would both be counted as 'x_night'"):
+        ht.grid_events(
+            {"x": make_events(occurred=days, category=["Night", "b"], **place)}, small, parts=["night", "category"]
+        )
+    with pytest.raises(InputError, match=r"delays must be a whole number .* not -1"):
+        ht.grid_events({"x": make_events(occurred=days, **place)}, small, delays=-1)
+
+
+def test_running_counts__end_at_nothing(boroughs: ht.Region, precincts: ht.Region) -> None:
+    grid = ht.make_grid(boroughs, resolution=7, start="2021-01-01", end="2021-03-31", layers=[precincts])
+    days = np.datetime64("2021-01-01") + np.arange(40)
+    names = np.resize(precincts.names, 40)
+    events = make_events(occurred=days, area=names, precision=["precinct"] * 40)
+    within = ht.grid_events({"case": events}, grid, known_within=[3])["case_within_3"].values
+    assert (within[:, 60:] == 0).all()
+    assert within[:, 10].sum() == pytest.approx(3)  # known from the next day on
+
+
+def test_tally__areas_are_bounded_by_the_cube(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.sparse import csr_array
+
+    from htgeo.cube import tally as module
+
+    monkeypatch.setattr(module, "MERGE_FROM", 10)
+    tally = Tally(4, 5)
+    for _ in range(50):
+        tally.add_areas(np.array([0, 1, 1]), np.array([2, 3, 9]), np.ones(3))
+    assert sum(len(weights) for _, _, weights in tally._areas) <= 24
+    counts = tally.lazy(csr_array(np.eye(4)[:, :2])).compute()
+    assert counts[0, 2] == counts[1, 3] == 50
+    assert counts.sum() == 100
+
+
+def test_batches__with_open_quotes_and_left_early(tmp_path: Path) -> None:
+    from htgeo.sources.files import read_batches, read_rows
+
+    (tmp_path / "a.csv").write_bytes(b"a,b\n" + (b'1,"2"\n' * 999 + b'3,"4\n') * 2000)
+    whole, malformed = read_rows(tmp_path / "a.csv", ["a"])
+    tables, bad = zip(*read_batches(tmp_path / "a.csv", ["a"], batch_rows=300_000), strict=True)
+    assert len(tables) > 1
+    pd.testing.assert_frame_equal(pd.concat(tables), whole)
+    assert [row for part in bad for row in part] == malformed == list(range(1000, 2_000_001, 1000))
+    code = "import sys; from htgeo.sources.files import read_batches; next(read_batches(sys.argv[1], ['a'], batch_rows=1000))"
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code, tmp_path / "a.csv"], check=True)
+
+
+def test_complaint_at_a_station_without_precinct__is_known_to_the_city(
+    tmp_path: Path, city, boroughs, precincts, grid
+) -> None:
+    table = pd.read_csv(city / "complaints.csv.gz", dtype=str, keep_default_na=False)
+    rows = table.index[table["OFNS_DESC"] == "SEX CRIMES"][:3]
+    table.loc[rows, "ADDR_PCT_CD"] = ["", "999", "(null)"]
+    table.to_csv(tmp_path / "a.csv", index=False)
+    events = ht.read_events("nypd_complaints", tmp_path / "a.csv", areas=[boroughs, precincts])
+    assert (events.table["precision"] == "city").sum() == 3
+    ht.grid_events({"crime": events}, grid)
+
+
+def test_scan__batch_without_a_known_date(tmp_path: Path) -> None:
+    days = pd.to_datetime(["2021-01-05T12:00Z"] * 4)
+    known = pd.Series(pd.to_datetime(["2021-01-06T12:00Z", "2021-01-06T12:00Z", None, None]))
+    pd.DataFrame({"day": days.astype(str), "known": known.astype(str), "lon": LON, "lat": LAT}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    columns = {"occurred": "day", "known": "known", "lon": "lon", "lat": "lat"}
+    scan = ht.scan_events("table", tmp_path / "a.parquet", columns=columns, batch_rows=2)
+    assert [len(events) for events in scan] == [2, 0]
+    assert scan.report.reasons == {"no readable known date": 2}

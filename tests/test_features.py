@@ -354,3 +354,68 @@ def test_impossible_options__say_what_is_allowed(make, match) -> None:
 def test_interaction__needs_features(cube: xr.Dataset) -> None:
     with pytest.raises(InputError, match="'crime_known' is no feature"):
         ht.add_features(cube, [ht.Interaction(["crime_known", "lat"])])
+
+
+@pytest.mark.parametrize("chunks", [{"time": 20}, {"cell": 50}, {"cell": 100, "time": 30}])
+def test_any_chunks__give_the_same_matrix_and_blocks(labelled: xr.Dataset, chunks: dict[str, int]) -> None:
+    expected = ht.to_matrix(labelled.compute())
+    for other in (
+        labelled.chunk(chunks),
+        labelled.assign(crime_any_within_7=labelled["crime_any_within_7"].chunk(chunks)),
+    ):
+        found = ht.to_matrix(other)
+        order, same = np.lexsort((found.time, found.cell)), np.lexsort((expected.time, expected.cell))
+        np.testing.assert_allclose(found.X[order], expected.X[same], rtol=1e-5)
+        np.testing.assert_array_equal(found.y[order], expected.y[same])
+    eager_label = labelled.assign(crime_any_within_7=labelled["crime_any_within_7"].compute())
+    np.testing.assert_array_equal(np.sort(ht.to_matrix(eager_label).y), np.sort(expected.y))
+    parts = [block["crime_sum_28"].values for block in ht.iter_blocks(labelled.chunk(chunks))]
+    np.testing.assert_allclose(np.concatenate(parts), labelled["crime_sum_28"].values)
+
+
+def test_default__on_a_few_days(cube: xr.Dataset) -> None:
+    few = ht.add_features(cube.isel(time=slice(0, 8)), "default")
+    assert few["crime_city_sum_7"].values[7] == cube["crime_known"].values[:, :7].sum()
+
+
+def test_steps_of_closures__are_told_apart(cube: xr.Dataset) -> None:
+    from htgeo.core.blocks import map_blocks
+
+    def times(factor: int):
+        def kernel(values: np.ndarray) -> np.ndarray:
+            return values * factor
+
+        return kernel
+
+    one, seven = (map_blocks(times(k), cube["crime"]) for k in (1, 7))
+    np.testing.assert_array_equal(7 * one.values, seven.values)
+
+
+def test_neighbours__do_not_need_sorted_cells(cube: xr.Dataset) -> None:
+    features = [ht.RingSum("crime", k=1, days=7), ht.DiskSum("crime", k=2, days=7)]
+    made, shuffled = (ht.add_features(c, features).compute() for c in (cube, cube.sortby("borough")))
+    xr.testing.assert_equal(shuffled.sortby("cell")["crime_ring1_sum_7"], made["crime_ring1_sum_7"])
+    with pytest.raises(CubeError, match="days one after the other"):
+        ht.add_features(cube.isel(time=slice(None, None, -1)), features)
+    with pytest.raises(CubeError, match="features need cells"):
+        ht.add_features(cube.isel(cell=[]), features)
+
+
+def test_interaction__is_lazy_and_looks_back_as_its_columns(cube: xr.Dataset) -> None:
+    features = [
+        ht.Static(["lon"]),
+        ht.Calendar(["weekend"]),
+        ht.Lag("crime", days=[7]),
+        ht.Interaction(["static_lon", "weekend"]),
+        ht.Interaction(["crime_lag_7", "weekend"]),
+    ]
+    made = ht.add_features(cube, features)
+    assert made["static_lon_x_weekend"].chunks == cube["crime"].chunks
+    assert made["crime_lag_7_x_weekend"].attrs["look_back"] == 7
+
+
+def test_school_terms__that_are_no_pairs() -> None:
+    with pytest.raises(InputError, match="school_terms are pairs of first and last days"):
+        ht.Calendar(school_terms=["2021-01-01", "2021-02-01"])
+    with pytest.raises(InputError, match="half_life must be above 0 days and finite, not inf"):
+        ht.Recency("crime", half_life=[np.inf])

@@ -153,7 +153,7 @@ def map_cube(
     from dask.base import tokenize
 
     block = whole_time(like).data
-    shared = {name: variable.chunk() for name, variable in variables.items() if "cell" not in variable.dims}
+    shared = {name: variable.chunk(time=-1) for name, variable in variables.items() if "cell" not in variable.dims}
     steps = _block_steps({n: v for n, v in variables.items() if n not in shared}, block.chunks[0])
     series = [array.data for array in shared.values()]
     name = "map_cube-" + tokenize(kernel, block.name, [a.name for a in series], [step.keys for step in steps])
@@ -193,7 +193,8 @@ def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
         return
     from dask.base import get_scheduler
 
-    chunks = cube[lazy[0]].chunksizes["cell"]
+    first = next((name for name in lazy if "time" in cube[name].dims), lazy[0])
+    chunks = cube[first].variable.chunksizes["cell"]
     variables = {name: cube[name] for name in lazy}
     get = get_scheduler(collections=[cube[lazy[0]].data])  # threads, or the active client
     start = 0
@@ -273,7 +274,7 @@ def _name(kernel: Callable[..., np.ndarray], block: "da.Array", options: Mapping
     from dask.base import tokenize
 
     plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in options.items()}
-    return f"{kernel.__name__}-{tokenize(kernel.__module__, block.name, sorted(plain.items()))}"
+    return f"{kernel.__name__}-{tokenize(kernel, block.name, sorted(plain.items()))}"
 
 
 def _array(

@@ -133,10 +133,10 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> 
     --------
     >>> import htgeo as ht
     >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
-    >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name", attributes=["boro_code"])
-    >>> cube = ht.add_attributes(ht.demo_cube(), boroughs, {"boro_code": "mean"})
-    >>> float(cube["borough_boro_code"].max())
-    5.0
+    >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name", attributes=["population"])
+    >>> cube = ht.add_attributes(ht.demo_cube(), boroughs, {"population": "sum"})
+    >>> cube["borough_population"].dims
+    ('cell',)
     """
     from htgeo.grid.shares import cell_means, cell_totals
 

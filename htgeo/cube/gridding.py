@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def grid_events(
     >>> list(cube)
     ['crime', 'crime_known', 'crime_within_7', 'crime_night', 'crime_night_known']
     """
-    _check_options(grid, parts, [*known_within, delays + 1], spread)
+    _check_options(grid, parts, known_within, delays, spread)
     cube = empty_cube(grid)
     for name, layer in events.items():
         _check_name(name, cube)
@@ -121,6 +122,7 @@ class _Count:
         self.triangle = np.zeros((len(grid.days), delays + 1 if delays else 0))
         self.days = [np.datetime64("9999-01-01"), np.datetime64("0001-01-01")]
         self.first_known = 0
+        self.categories: dict[str, str] = {}
         self.has_hours = False
 
     def _layer(self, *, within: bool) -> _Layer:
@@ -134,6 +136,7 @@ class _Count:
             return
         first = self.grid.days[0]
         occurred, known = (civil_days(table[clock], self.grid.time_zone) for clock in ("occurred", "known"))
+        known = np.maximum(known, occurred)  # by the days of the grid: a report in the evening before is one of the day
         self.days = [min(self.days[0], occurred.min()), max(self.days[1], occurred.max())]
         batch = _Batch(
             occurred=(occurred - first).astype(np.int64),
@@ -147,7 +150,8 @@ class _Count:
         batch.row[point] = self.grid.rows(table["lon"].to_numpy(float)[point], table["lat"].to_numpy(float)[point])
         if not point.all():
             batch.area[~point] = self.areas.numbers(table[~point])
-        _add_delays(batch, self.triangle)
+        if self.triangle.size:
+            _add_delays(batch, self.triangle)
         for name, mask in self._masks(table):
             if name not in self.layers:
                 self.layers[name] = self._layer(within=False)
@@ -163,7 +167,16 @@ class _Count:
         if "category" in self.parts:
             codes, categories = pd.factorize(table["category"])
             for code, category in enumerate(categories):
-                yield f"{self.name}_{variable_name(str(category))}", codes == code
+                yield self._part(str(category)), codes == code
+
+    def _part(self, category: str) -> str:
+        """Return the name of the layer of a category, which no other part may have."""
+        name = f"{self.name}_{variable_name(category)}"
+        other = self.categories.setdefault(name, category)
+        if other != category or (name == f"{self.name}_night" and "night" in self.parts):
+            message = f"the categories {other!r} and {category!r} (or the night) would both be counted as {name!r}; count them as layers of their own: {{'name': events.select(category={category!r})}}"
+            raise InputError(message)
+        return name
 
     def variables(self) -> Iterator[tuple[str, xr.Variable]]:
         """Yield the lazy variables of the layer and its parts."""
@@ -181,7 +194,8 @@ class _Count:
             text = f"{self.name}: events by day of occurrence and days until they were known"
             counts = xr.DataArray(self.triangle.astype(np.float32), dims=("time", "delay"))
             yield triangle, stamp(counts, triangle, "triangle", "1", text)
-        for name, layer in self.layers.items():
+        parts = sorted(name for name in self.layers if name != self.name)
+        for name, layer in [(name, self.layers[name]) for name in (self.name, *parts)]:
             part = {} if name == self.name else {"part_of": self.name}
             for suffix, clock, role, text in (
                 ("", "occurred", "count", "events by the day they occurred"),
@@ -316,15 +330,18 @@ def _check_name(name: str, cube: xr.Dataset) -> None:
         raise InputError(message)
 
 
-def _check_options(grid: Grid, parts: Sequence[str], known_within: Sequence[int], spread: str) -> None:
+def _check_options(grid: Grid, parts: Sequence[str], known_within: Sequence[int], delays: int, spread: str) -> None:
     for part in parts:
         if part not in PARTS:
             message = f"a layer has no parts {part!r}; they are {', '.join(PARTS)}"
             raise InputError(message)
     for days in known_within:
-        if days < 1:
+        if not isinstance(days, Integral) or days < 1:
             message = f"known_within must be whole days of at least 1, not {days!r}"
             raise InputError(message)
+    if not isinstance(delays, Integral) or delays < 0:
+        message = f"delays must be a whole number of days, 0 for none, not {delays!r}"
+        raise InputError(message)
     if spread not in SPREADS:
         message = f"spread must be 'land' or 'population', not {spread!r}"
         raise InputError(message)

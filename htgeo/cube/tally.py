@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import dask.array as da
     from scipy.sparse import csr_array
 
+MERGE_FROM = 100_000
+"""Entries of areas by day that are held before they are merged."""
+RESIDUE = 1e-9
+"""A running sum of shares below this is 0: what rounding leaves when an event has ended."""
 Codes = list[tuple[np.ndarray, np.ndarray]]
 """Integer codes of events in a block with their weights (empty: all 1)."""
 
@@ -35,6 +39,7 @@ class Tally:
         self._codes: list[Codes] = [[] for _ in self.chunks]
         self._counted: list[np.ndarray | None] = [None for _ in self.chunks]
         self._areas: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._merged = MERGE_FROM
 
     def add_points(self, row: np.ndarray, day: np.ndarray, weight: np.ndarray) -> None:
         """Add points by row of the grid (-1: none) and day (any number; only those of the cube count)."""
@@ -56,6 +61,10 @@ class Tally:
         key, at = np.unique(area[inside].astype(np.int64) * self.days + day[inside], return_inverse=True)
         total = np.bincount(at, weight[inside], minlength=len(key))
         self._areas.append((*np.divmod(key, self.days), total))
+        held = sum(len(weights) for _, _, weights in self._areas)
+        if held > 2 * self._merged:
+            self._areas = [_merged(self._areas, self.days)]
+            self._merged = max(len(self._areas[0][2]), MERGE_FROM)
 
     def lazy(self, spread: "csr_array") -> "da.Array":
         """Return lazy float32 counts (cell, time).
@@ -82,6 +91,15 @@ class Tally:
         return csr_array(coo_array((weight, (area, day)), shape=(areas, self.days)).tocsr())
 
 
+def _merged(
+    entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]], days: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return entries (area, day, weight) with one for each area and day."""
+    area, day, weight = (np.concatenate(part) for part in zip(*entries, strict=True))
+    key, at = np.unique(area * days + day, return_inverse=True)
+    return (*np.divmod(key, days), np.bincount(at, weight, minlength=len(key)))
+
+
 def _counted(codes: Codes, counted: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
     """Return the dense counts of a block, float64."""
     out = np.zeros(shape) if counted is None else counted.copy()
@@ -99,5 +117,6 @@ def _count_block(
     if by_day.nnz:
         out += (spread @ by_day).toarray()
     if running:
-        out = np.maximum(np.cumsum(out, axis=1), 0)
+        out = np.cumsum(out, axis=1)
+        out[out < RESIDUE] = 0
     return out.astype(np.float32)

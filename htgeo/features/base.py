@@ -126,6 +126,9 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     from htgeo.features.sets import feature_set
 
     check_cube(cube)
+    if (np.diff(cube["time"].values.astype("datetime64[D]")) != np.timedelta64(1, "D")).any() or not cube.sizes["cell"]:
+        message = "features need cells, and days one after the other; add them to the whole cube and select afterwards"
+        raise CubeError(message)
     if isinstance(features, str):
         features = feature_set(features, cube)
     trials = Trials(cube)

@@ -65,8 +65,13 @@ class Calendar(Feature):
         if self.harmonics < 0:
             message = f"harmonics must be at least 0, not {self.harmonics!r}"
             raise InputError(message)
-        for first, last in self.school_terms:
-            day_range(str(first), str(last))
+        for term in self.school_terms:
+            if isinstance(term, str | date) or len(term) != 2:  # noqa: PLR2004  # a pair
+                message = (
+                    f"school_terms are pairs of first and last days, e.g. [[2021-09-13, 2022-06-27]], not {term!r}"
+                )
+                raise InputError(message)
+            day_range(str(term[0]), str(term[1]))
 
     @property
     def look_back(self) -> int:

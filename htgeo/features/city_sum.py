@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
-from htgeo.features.base import Feature, column, in_days, known_counts, positive_days
+from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,15 @@ class CitySum(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a window."""
-        total = known_counts(cube, self.layer).sum("cell", dtype="float64").cumsum("time")
+        from htgeo.features.kernels import past_sums
+
+        daily = known_counts(cube, self.layer).sum("cell", dtype="float64").expand_dims("cell")
         return {
             f"{self.layer}_city_sum_{d}": column(
-                total.shift(time=1) - total.shift(time=d + 1).fillna(0).where(_passed(total, d)),
+                values.isel(cell=0),
                 "1",
                 f"{self.layer}: events known in the last {in_days(d)} in the whole study area",
                 look_back=d,
             )
-            for d in self.days
+            for d, values in over_windows(past_sums, daily, self.days).items()
         }
-
-
-def _passed(total: xr.DataArray, days: int) -> xr.DataArray:
-    """Return the days on which a window is full."""
-    return xr.DataArray([t >= days for t in range(total.sizes["time"])], dims="time")

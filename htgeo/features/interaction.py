@@ -58,4 +58,9 @@ class Interaction(Feature):
         product = reduce(mul, factors)
         if set(product.dims) == {"cell", "time"}:
             product = product.transpose("cell", "time")
-        return {"_x_".join(self.of): column(product, "1", " times ".join(self.of))}
+            blocks = next(
+                (v.variable.chunksizes for v in cube.data_vars.values() if v.dims == product.dims and v.chunks), {}
+            )
+            product = product if product.chunks else product.chunk(blocks) if blocks else product
+        look_back = max(int(factor.attrs.get("look_back", 0)) for factor in factors)
+        return {"_x_".join(self.of): column(product, "1", " times ".join(self.of), look_back=look_back)}

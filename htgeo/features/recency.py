@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import ClassVar
 
 import xarray as xr
@@ -40,8 +40,8 @@ class Recency(Feature):
 
     def __post_init__(self) -> None:
         for half_life in self.half_life:
-            if not half_life > 0:
-                message = f"half_life must be above 0 days, not {half_life!r}"
+            if not 0 < half_life < inf:
+                message = f"half_life must be above 0 days and finite, not {half_life!r}"
                 raise InputError(message)
 
     @property

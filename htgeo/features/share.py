@@ -32,8 +32,8 @@ class Share(Feature):
     Examples
     --------
     >>> import htgeo as ht
-    >>> list(ht.Share("crime", "crime_night", days=[91]).columns(ht.demo_cube()))
-    ['crime_night_share_91']
+    >>> ht.Share("crime", "crime_night", days=[91]).look_back
+    91
     """
 
     name: ClassVar[str] = "share"

@@ -75,8 +75,9 @@ def disk_pairs(cells: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.nd
     near = np.asarray(table.column(0).flatten())
     ring = np.asarray(table.column(1).flatten())
     row = np.repeat(np.arange(len(cells)), lengths)
-    at = np.searchsorted(cells, near)
-    known = (at < len(cells)) & (cells[np.minimum(at, len(cells) - 1)] == near)
+    order = np.argsort(cells)
+    at = order[np.minimum(np.searchsorted(cells, near, sorter=order), len(cells) - 1)]
+    known = cells[at] == near
     return row[known], at[known], ring[known]
 
 

@@ -199,6 +199,10 @@ class Rows:
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
         """Quarantine rows without a usable time, repair impossible delays, and return the mended known times."""
+        if occurred.dt.tz is not None and known.isna().all():
+            known = known.dt.tz_localize(None).dt.tz_localize(occurred.dt.tz)
+        if known.dt.tz is not None and occurred.isna().all():
+            occurred = occurred.dt.tz_localize(None).dt.tz_localize(known.dt.tz)
         missing = (
             self.each(columns[:1], pd.Series.isna).to_numpy()
             if not _is_time(self.table[columns[0]])

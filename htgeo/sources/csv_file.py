@@ -126,6 +126,8 @@ class _Part:
             if "Empty CSV" not in str(error):
                 raise InputError(_csv_fault(self.path, layout.encoding, error)) from error
             yield pd.DataFrame(columns=list(self.columns)), lines.broken
+        finally:
+            lines.stop()
         self.lines = lines.count
 
 
@@ -174,12 +176,15 @@ def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last
 
     The parser counts the lines it got, so its numbers of uneven lines leave out those with open quotes.
     """
-    aside = np.zeros(lines.count, bool)
-    aside[np.array(lines.broken, int) - 1] = True
+    odd = np.array(uneven, int)  # first of all: the parser reads ahead meanwhile
+    count = lines.count
+    broken = np.array(lines.broken, int)
+    aside = np.zeros(count, bool)
+    aside[broken[broken <= count] - 1] = True
     reached = np.flatnonzero(~aside) + 1
-    aside[reached[np.array(uneven, int) - 1] - 1] = True
+    aside[reached[odd - 1] - 1] = True
     sound = np.flatnonzero(~aside[given:])[: len(table)]
-    end = lines.count if last else given + int(sound[-1]) + 1
+    end = count if last else given + int(sound[-1]) + 1
     frame: pd.DataFrame = table.to_pandas()
     frame.index = pd.Index(given + 1 + sound)
     return (frame, (given + 1 + np.flatnonzero(aside[given:end])).tolist()), end

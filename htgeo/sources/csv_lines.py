@@ -2,6 +2,7 @@
 
 import io
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class SoundLines(io.RawIOBase):
     def __init__(self, stream: Any, name: str, delimiter: str, *, limited: bool) -> None:
         self._stream, self._name, self._delimiter = stream, name, delimiter.encode()
         self._rest, self._given, self._limit = b"", 0, MAX_BYTES if limited else None
+        self._lock, self._over = Lock(), False
         self.count, self.broken = 0, list[int]()
 
     def readable(self) -> bool:
@@ -41,6 +43,15 @@ class SoundLines(io.RawIOBase):
 
     def read(self, size: int = PIECE) -> bytes:
         """Return the next bytes of sound lines, at most `size`; none at the end."""
+        with self._lock:
+            return b"" if self._over else self._next(size)
+
+    def stop(self) -> None:
+        """Give nothing more: the parser reads ahead in a thread of its own, which must not outlive the file."""
+        with self._lock:
+            self._over = True
+
+    def _next(self, size: int) -> bytes:
         while not self._rest:
             piece = self._stream.read(PIECE - LONG_LINE)
             if not piece:

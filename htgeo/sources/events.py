@@ -178,12 +178,13 @@ class EventScan:
         self._report: RowReport | None = None
 
     def __iter__(self) -> Iterator[Events]:
-        reports = []
+        report = None
         for events in self._batches():
-            reports.append(events.report)
+            report = events.report if report is None else merged_report([report, events.report])
             yield events
-        self._report = merged_report(reports)
-        require_usable(self._report)
+        if report is not None:
+            require_usable(report)
+        self._report = report
 
     @property
     def report(self) -> RowReport:

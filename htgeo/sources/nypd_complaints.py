@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import pandas as pd
 from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows, whole_number
 from htgeo.sources.events import Events
-from htgeo.sources.precision import masked_categories, point_counts
+from htgeo.sources.precision import CITY, masked_categories, point_counts
 from htgeo.sources.region import Region
 from htgeo.sources.table import check_area_names, read_files, scan_files
 
@@ -48,8 +49,8 @@ class NypdComplaints(Source):
     def scan(self, paths: Sequence[Path], areas: Sequence[Region], batch_rows: int) -> Iterator[Events]:
         """Read complaint files batch by batch, twice: masked categories show in all rows together."""
         batches = scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows)
-        counts = [self._judge(rows, areas).points() for rows in batches]
-        masked = masked_categories(pd.concat(counts).groupby(level=[0, 1, 2]).sum())
+        counts = reduce(_added, (self._judge(rows, areas).points() for rows in batches))
+        masked = masked_categories(counts)
         for rows in scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows):
             yield self._judge(rows, areas).events(masked)
 
@@ -84,16 +85,22 @@ class _Judged:
         stand_in = self.category.isin(masked).to_numpy() & ~np.isnan(self.lon) & self.rows.usable
         self.rows.repair(stand_in, "station-house point: known to the precinct")
         area_only = stand_in | np.isnan(self.lon)
+        precision = np.select([~area_only, self.precinct.isna().to_numpy()], ["point", CITY], "precinct")
         return self.rows.events(
             occurred=self.occurred,
             known=self.known,
             lon=np.where(area_only, np.nan, self.lon),
             lat=np.where(area_only, np.nan, self.lat),
             area=self.precinct,
-            precision=pd.Series(area_only).map({False: "point", True: "precinct"}).astype("category"),
+            precision=pd.Series(precision).astype("category"),
             category=self.category,
             weight=1.0,
         )
+
+
+def _added(one: pd.Series, two: pd.Series) -> pd.Series:
+    total: pd.Series = pd.concat([one, two]).groupby(level=[0, 1, 2]).sum()
+    return total
 
 
 def _day(text: pd.Series) -> pd.Series:

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from htgeo.sources.region import KM_PER_DEGREE
 
 if TYPE_CHECKING:
     from htgeo.sources.region import Region
@@ -49,6 +51,7 @@ COMPLAINT_COLUMNS = [
     "VIC_RACE",
     "VIC_SEX",
 ]
+PEOPLE_PER_KM2 = 10_000
 CASES_A_YEAR = {2021: 25, 2022: 86, 2023: 204, 2024: 164}
 """Cases by year in the public sample: collection grows."""
 CENTROIDS = (
@@ -83,8 +86,12 @@ def write_regions(city: "City", folder: Path) -> None:
 def _write_geojson(region: "Region", column: str, path: Path) -> None:
     import shapely
 
+    def properties(name: str, shape: Any) -> dict[str, Any]:
+        land = shape.area * KM_PER_DEGREE**2 * np.cos(np.radians(shape.centroid.y))
+        return {column: name, "population": round(land * PEOPLE_PER_KM2)}
+
     features = [
-        {"type": "Feature", "properties": {column: name}, "geometry": json.loads(shapely.to_geojson(shape))}
+        {"type": "Feature", "properties": properties(name, shape), "geometry": json.loads(shapely.to_geojson(shape))}
         for name, shape in zip(region.names, region.geometries, strict=True)
     ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")

@@ -200,7 +200,12 @@ class Study(Settings):
             elif options:
                 message = f"the feature set {name!r} takes no options"
                 raise ValueError(message)
-        _refuse_doubles("feature set", [i for i in features if isinstance(i, str) and i in SETS])
+        sets = [item for item in features if isinstance(item, str) and item in SETS]
+        if len(sets) > 1 and not isinstance(features, str):
+            message = (
+                f"one feature set can be given and extended, not {' and '.join(sets)}: they have columns in common"
+            )
+            raise ValueError(message)
         return features
 
     @field_validator("models")

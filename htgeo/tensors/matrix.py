@@ -83,6 +83,10 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
         message = "the cube has no features; add some: htgeo.add_features(cube, 'default')"
         raise CubeError(message)
     label = only_label(cube)
+    lazy = [cube[name].variable for name in names if "cell" in cube[name].dims and cube[name].chunks is not None]
+    if lazy:
+        label = label.chunk(cell=lazy[0].chunksizes["cell"], time=-1)
+        cube = cube.assign({label.name: label})
     keep = _share_of_negatives(label, negatives_per_positive)
     shape = cube.sizes["cell"], cube.sizes["time"]
     rng = np.random.default_rng(seed)
@@ -95,7 +99,7 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
             arrays = [two_axes(block[name]) for name in names]
             fill_columns(features[:, edges[n] : edges[n + 1]], arrays, cell, time, block[label.name].shape)
             advance()
-    first_row = np.cumsum([0, *label.chunksizes.get("cell", ())])
+    first_row = np.cumsum([0, *label.variable.chunksizes.get("cell", ())])
     for (rows, _, _), first in zip(chosen, first_row, strict=False):
         np.add(rows, first, out=rows, casting="same_kind")
     cell, time, y = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*chosen, strict=True))
