@@ -345,3 +345,12 @@ def test_scan__batch_without_a_known_date(tmp_path: Path) -> None:
     scan = ht.scan_events("table", tmp_path / "a.parquet", columns=columns, batch_rows=2)
     assert [len(events) for events in scan] == [2, 0]
     assert scan.report.reasons == {"no readable known date": 2}
+
+
+def test_scan__times_with_an_offset_in_some_batches_only(tmp_path: Path) -> None:
+    days = ["2021-01-05T12:00:00Z", "2021-01-05T12:00:00Z", "2021-01-05T12:00:00", "2021-01-05T12:00:00"]
+    pd.DataFrame({"day": days, "lon": LON, "lat": LAT}).to_parquet(tmp_path / "a.parquet")
+    columns = {"occurred": "day", "lon": "lon", "lat": "lat"}
+    assert len(ht.read_events("table", tmp_path / "a.parquet", columns=columns)) == 2
+    with pytest.raises(InputError, match="have an offset from UTC and others have none; read the file at once"):
+        list(ht.scan_events("table", tmp_path / "a.parquet", columns=columns, batch_rows=2))

@@ -195,7 +195,10 @@ class Rows:
                 message = f"the time format {time_format!r} cannot be used: {error}; e.g. '%m/%d/%Y %I:%M:%S %p'"
                 raise InputError(message) from error
 
-        return self.each(columns, judge)
+        times = self.each(columns, judge)
+        if self.seen is not None and times.notna().any():
+            self.seen.require_one_clock(columns[0], times)
+        return times
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
         """Quarantine rows without a usable time, repair impossible delays, and return the mended known times."""
@@ -353,6 +356,14 @@ class Seen:
 
     def __init__(self) -> None:
         self._hashes: dict[str, np.ndarray] = {}
+        self._offsets: dict[str, bool] = {}
+
+    def require_one_clock(self, column: str, times: pd.Series) -> None:
+        """Raise if an earlier batch of the column had an offset from UTC and this one has not, or the other way."""
+        offset = times.dt.tz is not None
+        if self._offsets.setdefault(column, offset) != offset:
+            message = f"some times in {column!r} have an offset from UTC and others have none; read the file at once (htgeo.read_events), which sets the others aside"
+            raise InputError(message)
 
     def before(self, what: str, keys: pd.Series) -> np.ndarray:
         """Return which keys stood in an earlier batch, and remember these."""
