@@ -91,7 +91,8 @@ def study_sizes(study: Study) -> Sizes:
     heads = {name: _head(s, areas) for name, s in study.sources.items() if SOURCES[s.kind].gives == "events"}
     rows, sample = heads[study.label.source]
     share, coarse = _label_share(study, sample)
-    graph = _Graph.of_trials(study, grid, other=share < 1, coarse=coarse)
+    spread = {name for name, (_, table) in heads.items() if table is not None and _mostly_areas(table)}
+    graph = _Graph.of_trials(study, grid, other=share < 1, coarse=coarse, spread=spread - {study.label.source})
     models = [_model(study, *split_named(item)) for item in study.models]
     split, outputs = study.split, study.outputs
     train_days = (split.validate_until - study.grid.start).days + 1
@@ -114,6 +115,10 @@ def study_sizes(study: Study) -> Sizes:
         tasks=graph.tasks,
         tasks_a_block=graph.tasks_a_block,
     )
+
+
+def _mostly_areas(events: pd.DataFrame) -> bool:
+    return bool((events["precision"] != "point").mean() > 0.5)  # noqa: PLR2004  # as the set of default features asks
 
 
 def _kept(models: list[Model], positive: float) -> float:
@@ -185,12 +190,15 @@ class _Graph:
     tasks_a_block: float
 
     @classmethod
-    def of_trials(cls, study: Study, grid: Grid, *, other: bool, coarse: bool) -> "_Graph":
-        """Build the graph over two numbers of blocks; where the grid has fewer, over all of them."""
+    def of_trials(cls, study: Study, grid: Grid, *, other: bool, coarse: bool, spread: set[str]) -> "_Graph":
+        """Build the graph over two numbers of blocks; where the grid has fewer, over all of them.
+
+        `spread` are the sources whose events are mostly known to an area: they get fewer features.
+        """
         days, most = len(grid.days), cell_blocks(len(grid.cells), len(grid.days))[0]
         sizes = [min(number * most, len(grid.cells)) for number in TRIAL_BLOCKS]
         blocks = [len(cell_blocks(cells, days)) for cells in sizes]
-        sources = _made_up(study, grid, other=other, coarse=coarse)
+        sources = _made_up(study, grid, other=other, coarse=coarse, spread=spread)
         cubes = [_trial(study, replace(grid, cells=grid.cells[:cells]), sources) for cells in sizes]
         tasks = [_tasks(cube) for cube, _ in cubes]
         slope = (tasks[1] - tasks[0]) / (blocks[1] - blocks[0]) if blocks[1] > blocks[0] else tasks[1] / blocks[1]
@@ -198,9 +206,9 @@ class _Graph:
         return cls(counts, len(variables_of(cube, "feature")), tasks[1] - slope * blocks[1], slope)
 
 
-def _made_up(study: Study, grid: Grid, *, other: bool, coarse: bool) -> dict[str, Any]:
+def _made_up(study: Study, grid: Grid, *, other: bool, coarse: bool, spread: set[str]) -> dict[str, Any]:
     """Return sources of the right kinds with next to no rows; attributes of areas are small, and read."""
-    day = pd.Timestamp(grid.days[0])
+    day = pd.Timestamp(grid.days[0]) + pd.Timedelta(hours=1)  # a time of day, so that nights are counted
     lon, lat = (float(axis[0]) for axis in cell_centers(grid.cells[:1]))
     wanted = [*(study.label.categories or [""]), *(["another"] if other else [])]
     report = RowReport("made up", (), 0, 0, 0, 0, {}, {})
@@ -214,6 +222,8 @@ def _made_up(study: Study, grid: Grid, *, other: bool, coarse: bool) -> dict[str
         "places": Places(pd.DataFrame({"lon": [lon], "lat": [lat]}), report),
     }
     made = {name: kinds.get(SOURCES[source.kind].gives) for name, source in study.sources.items()}
+    somewhere = events.head(1).assign(precision=CITY)[list(COLUMNS)]
+    made |= {name: Events(somewhere, report) for name in spread}
     for name in [name for name, item in made.items() if item is None]:
         source = study.sources[name]
         made[name] = read_source(source.kind, source.file, areas=list(grid.layers), **(source.model_extra or {}))
