@@ -63,13 +63,17 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _workers(bench: Bench) -> Iterator[Row]:
-    """Make every default feature of a stored cube, as a model takes them, with one and with two workers, in turn."""
+    """Make every default feature of a stored cube with one and with two workers, in turn.
+
+    Threads sum each column; processes make all columns of a block in one task, as a model takes them, since each of
+    the many small tasks of the former costs a scheduler a millisecond.
+    """
     cells, length = bench.size(CELLS, 400), bench.size(LENGTH, 500)
     ht.save_cube(lazy_cube(square_grid(cells, length), counts(cells, length)), bench.folder / "cube")
     one, two = (lambda n: dask.config.set(num_workers=n)), (lambda n: scheduler(f"local:{n}x1"))
     repeats = bench.size(REPEATS, 1)
-    for kind, where in (("threads", one), ("processes", two)):
-        found = [_timed(where, number, bench.folder, repeats) for number in (1, 2)]
+    for kind, where, lazy in (("threads", one, column_sums), ("processes", two, block_sums)):
+        found = [_timed(where, number, bench.folder, repeats, lazy) for number in (1, 2)]
         (single, expected), (double, sums) = found
         same = np.allclose(sums, expected, rtol=1e-6)
         busy = f"2 {kind}: {seconds(double)}, load of the machine {os.getloadavg()[0]:.1f}"
@@ -78,20 +82,33 @@ def _workers(bench: Bench) -> Iterator[Row]:
 
 
 def _timed(
-    where: Callable[[int], AbstractContextManager[Any]], number: int, folder: Path, repeats: int
-) -> tuple[float, list[float]]:
-    """Return the median wall time of one pass over all columns, block by block, and the sum of each cell."""
-    walls, sums = [], []
+    where: Callable[[int], AbstractContextManager[Any]],
+    number: int,
+    folder: Path,
+    repeats: int,
+    lazy: Callable[[xr.Dataset], list[xr.DataArray]],
+) -> tuple[float, np.ndarray]:
+    """Return the median wall time of one pass over all columns, and their sums."""
+    walls, sums = [], np.zeros(0)
     with where(number):
-        cube = ht.add_features(ht.open_cube(folder / "cube"), "default")
-        columns = {name: cube[name] for name in variables_of(cube, "feature")}
-        by_cell = map_cube(sum_of_columns, columns, cube["crime_known"]).sum("time")
-        by_cell.compute()  # compiled kernels are loaded
+        columns = lazy(ht.add_features(ht.open_cube(folder / "cube"), "default"))
+        dask.compute(*columns)  # compiled kernels are loaded
         for _ in range(repeats):
             start = time.perf_counter()
-            sums = by_cell.values.tolist()
+            sums = np.concatenate([np.atleast_1d(values) for values in dask.compute(*columns)])
             walls.append(time.perf_counter() - start)
     return median(walls), sums
+
+
+def column_sums(cube: xr.Dataset) -> list[xr.DataArray]:
+    """Return the lazy sum of each column."""
+    return [cube[name].sum() for name in variables_of(cube, "feature")]
+
+
+def block_sums(cube: xr.Dataset) -> list[xr.DataArray]:
+    """Return the lazy sum of all columns by cell, one task a block."""
+    columns = {name: cube[name] for name in variables_of(cube, "feature")}
+    return [map_cube(sum_of_columns, columns, cube["crime_known"]).sum("time")]
 
 
 def sum_of_columns(columns: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
