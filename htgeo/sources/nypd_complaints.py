@@ -85,14 +85,15 @@ class _Judged:
         stand_in = self.category.isin(masked).to_numpy() & ~np.isnan(self.lon) & self.rows.usable
         self.rows.repair(stand_in, "station-house point: known to the precinct")
         area_only = stand_in | np.isnan(self.lon)
-        precision = np.select([~area_only, self.precinct.isna().to_numpy()], ["point", CITY], "precinct")
+        known_to = np.select([~area_only, self.precinct.isna().to_numpy()], [0, 2], 1)
+        precision = pd.Series(pd.Categorical.from_codes(known_to, pd.Index(["point", "precinct", CITY])))
         return self.rows.events(
             occurred=self.occurred,
             known=self.known,
             lon=np.where(area_only, np.nan, self.lon),
             lat=np.where(area_only, np.nan, self.lat),
             area=self.precinct,
-            precision=pd.Series(precision).astype("category"),
+            precision=precision,
             category=self.category,
             weight=1.0,
         )
