@@ -22,7 +22,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     import inputs
 
     import htgeo as ht
-    from htgeo.cube.gridding import empty_cube
+    from htgeo.cube.coords import empty_cube
 
     for resolution, days in bench.size(((8, 90), (8, 365), (9, 90)), ((6, 10),)):
         grid = inputs.city_grid(resolution, days)

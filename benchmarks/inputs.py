@@ -9,7 +9,7 @@ import xarray as xr
 
 import htgeo as ht
 from htgeo.core.blocks import cell_blocks
-from htgeo.cube.gridding import empty_cube
+from htgeo.cube.coords import empty_cube
 from htgeo.cube.schema import stamp
 from htgeo.sources.events import COLUMNS
 from htgeo.sources.synthetic import City

@@ -16,7 +16,7 @@ def htgeo(folder: Path) -> Work:
     from inputs import square_grid
 
     import htgeo as ht
-    from htgeo.cube.gridding import empty_cube
+    from htgeo.cube.coords import empty_cube
     from htgeo.cube.schema import stamp
 
     values, label = load(folder, "features", "label")

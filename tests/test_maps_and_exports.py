@@ -62,7 +62,7 @@ def test_page__values_come_back(page: Path, risk: xr.Dataset) -> None:
 
 def test_new_york_90_days__below_five_megabytes(boroughs: ht.Region, tmp_path: Path) -> None:
     grid = ht.make_grid(boroughs, resolution=8, start="2021-01-01", end="2021-03-31")
-    from htgeo.cube.gridding import empty_cube
+    from htgeo.cube.coords import empty_cube
 
     noise = np.random.default_rng(0).random((len(grid.cells), 90), np.float32)
     cube = empty_cube(grid).assign(noise=(("cell", "time"), noise))

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from htgeo.core.errors import InputError
-from htgeo.cube.schema import cube_attrs, stamp
+from htgeo.cube.coords import empty_cube
+from htgeo.cube.schema import stamp
 from htgeo.cube.spread import Areas
 from htgeo.cube.tally import Tally
 from htgeo.grid import Grid
@@ -279,49 +279,6 @@ def _add(tally: Tally, batch: _Batch, day: np.ndarray, weight: np.ndarray) -> No
 def _sum_facts(facts: dict[str, float], **more: float) -> None:
     for key, value in more.items():
         facts[key] = float(facts.get(key, 0.0) + value)
-
-
-def empty_cube(grid: Grid) -> xr.Dataset:
-    """Return a cube with the coordinates of the grid, its region labels and shares, and no counts."""
-    lon, lat = grid.centers
-    coords: dict[str, Any] = {
-        # xdggs takes every attribute of the cells as a parameter of the grid: these two and no more
-        "cell": ("cell", grid.cells, {"grid_name": "h3", "level": grid.resolution}),
-        "time": (
-            "time",
-            grid.days.astype("datetime64[ns]"),
-            {"standard_name": "time", "axis": "T", "long_name": f"local civil day, {grid.time_zone}"},
-        ),
-        "lon": (
-            "cell",
-            lon,
-            {"units": "degrees_east", "standard_name": "longitude", "long_name": "longitude of the cell centre"},
-        ),
-        "lat": (
-            "cell",
-            lat,
-            {"units": "degrees_north", "standard_name": "latitude", "long_name": "latitude of the cell centre"},
-        ),
-        "cell_area": ("cell", grid.cell_area, {"units": "km2", "long_name": "area of the cell"}),
-    }
-    cube = xr.Dataset(
-        coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge, [r.layer for r in grid.layers])
-    )
-    for region in grid.layers:
-        shares = grid.shares(region.layer).tocoo()
-        layer, pair = region.layer, f"{region.layer}_pair"
-        cube = cube.assign_coords(
-            {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
-        )
-        facts = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
-        cube = cube.assign_coords(
-            {
-                f"{layer}_share": (pair, shares.data, facts),
-                f"{layer}_share_cell": (pair, shares.row.astype("int32"), {"long_name": "row of the cell"}),
-                f"{layer}_share_area": (pair, shares.col.astype("int32"), {"long_name": "number of the area in names"}),
-            }
-        )
-    return cube
 
 
 def _check_name(name: str, cube: xr.Dataset) -> None:

@@ -11,11 +11,9 @@ import pandas as pd
 from htgeo.core.errors import InputError, RowsWarning
 from htgeo.sources.events import COLUMNS, Events, RowReport, require_usable
 from htgeo.sources.region import Region
+from htgeo.sources.seen import Seen
+from htgeo.sources.texts import NULLS, OFFSET, cast_all, is_time, read_numbers, whole_number
 
-NULLS = ("", "(null)", "null", "none", "n/a", "na", "nan", "#n/a")
-"""Texts that mean a missing value, compared without case and spaces."""
-OFFSET = r":\d\d(?:\.\d+)?\s*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-"""A time of day followed by its offset from UTC."""
 EARLIEST = "1900-01-01"
 MAX_LON, MAX_LAT = 180, 90
 MALFORMED = "malformed line: wrong number of fields, or an open quote"
@@ -69,7 +67,7 @@ class Rows:
         files: Sequence[str | Path],
         file_of: np.ndarray | None = None,
         malformed: Sequence[tuple[int, int]] = (),
-        seen: "Seen | None" = None,
+        seen: Seen | None = None,
     ) -> None:
         self.row = table.index.to_numpy()
         self.table = table.reset_index(drop=True)
@@ -154,10 +152,10 @@ class Rows:
         values = self.table[column]
         if pd.api.types.is_numeric_dtype(values):
             return values.to_numpy(float)
-        plain = _cast(values, "float64") if decimal == "." else None
+        plain = cast_all(values, "float64") if decimal == "." else None
         if plain is not None:
             return np.asarray(plain, float)
-        number = self.each([column], lambda text: _numbers(text, decimal)).to_numpy(float)
+        number = self.each([column], lambda text: read_numbers(text, decimal)).to_numpy(float)
         self.unreadable |= np.isnan(number) & self.each([column], pd.Series.notna).to_numpy()
         return number
 
@@ -208,7 +206,7 @@ class Rows:
             occurred = occurred.dt.tz_localize(None).dt.tz_localize(known.dt.tz)
         missing = (
             self.each(columns[:1], pd.Series.isna).to_numpy()
-            if not _is_time(self.table[columns[0]])
+            if not is_time(self.table[columns[0]])
             else occurred.isna().to_numpy()
         )
         self.quarantine(missing, "no date")
@@ -235,7 +233,7 @@ class Rows:
 
     def key(self, column: str) -> pd.Series:
         """Return a column that names its row: whole numbers where all rows have one, else its code."""
-        whole = _cast(self.table[column], "int64")
+        whole = cast_all(self.table[column], "int64")
         return self.code(column) if whole is None or pd.isna(whole).any() else pd.Series(whole)
 
     def drop_doubles(self, keys: pd.Series, what: str) -> None:
@@ -349,50 +347,3 @@ class Rows:
         if self.seen is None:
             require_usable(report)
         return report
-
-
-class Seen:
-    """Keys of the rows of earlier batches, as 64-bit hashes (two keys of ten million are alike in 1 of 400,000 files)."""
-
-    def __init__(self) -> None:
-        self._hashes: dict[str, np.ndarray] = {}
-        self._offsets: dict[str, bool] = {}
-
-    def require_one_clock(self, column: str, times: pd.Series) -> None:
-        """Raise if an earlier batch of the column had an offset from UTC and this one has not, or the other way."""
-        offset = times.dt.tz is not None
-        if self._offsets.setdefault(column, offset) != offset:
-            message = f"some times in {column!r} have an offset from UTC and others have none; read the file at once (htgeo.read_events), which sets the others aside"
-            raise InputError(message)
-
-    def before(self, what: str, keys: pd.Series) -> np.ndarray:
-        """Return which keys stood in an earlier batch, and remember these."""
-        hashes = pd.util.hash_array(keys.astype("str").to_numpy(dtype=object))
-        known = self._hashes.get(what, np.zeros(0, np.uint64))
-        at = np.minimum(np.searchsorted(known, hashes), max(len(known) - 1, 0))
-        found = known[at] == hashes if len(known) else np.zeros(len(hashes), bool)
-        self._hashes[what] = np.union1d(known, hashes)
-        return found
-
-
-def _is_time(values: pd.Series) -> bool:
-    return bool(pd.api.types.is_datetime64_any_dtype(values))
-
-
-def whole_number(text: pd.Series) -> pd.Series:
-    """Return codes without the decimals that a float gave them: ``110.0`` becomes ``110``."""
-    return text.str.replace(r"\.0+$", "", regex=True)
-
-
-def _cast(values: pd.Series, dtype: str) -> np.ndarray | None:
-    """Return a column of plain numbers, or of text that is nothing but numbers, as such; None if it is not."""
-    import pyarrow as pa
-
-    try:
-        return np.asarray(pa.chunked_array(pa.array(values)).cast(dtype).to_pandas())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return None
-
-
-def _numbers(text: pd.Series, decimal: str) -> pd.Series:
-    return pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce").astype(float)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows, whole_number
+from htgeo.sources.clean import Rows
 from htgeo.sources.events import Events
 from htgeo.sources.precision import CITY, masked_categories, point_counts
 from htgeo.sources.region import Region
 from htgeo.sources.table import check_area_names, read_files, scan_files
+from htgeo.sources.texts import whole_number
 
 COLUMNS = ("CMPLNT_NUM", "CMPLNT_FR_DT", "CMPLNT_FR_TM", "RPT_DT", "ADDR_PCT_CD", "OFNS_DESC", "Latitude", "Longitude")
 """The columns read. SUSP_ and VIC_ columns are never read."""

@@ -11,11 +11,12 @@ import pandas as pd
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows, Seen, check_zone
+from htgeo.sources.clean import Rows, check_zone
 from htgeo.sources.events import Events
 from htgeo.sources.files import read_batches
 from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
 from htgeo.sources.region import Region
+from htgeo.sources.seen import Seen
 
 KEYS = ("occurred", "known", "lon", "lat", "x", "y", "category", "id", "area", "weight")
 

@@ -1,0 +1,51 @@
+"""The coordinates of a cube: cells, days, region labels and shares."""
+
+from typing import Any
+
+import xarray as xr
+
+from htgeo.cube.schema import cube_attrs
+from htgeo.grid import Grid
+
+
+def empty_cube(grid: Grid) -> xr.Dataset:
+    """Return a cube with the coordinates of the grid, its region labels and shares, and no counts."""
+    lon, lat = grid.centers
+    coords: dict[str, Any] = {
+        # xdggs takes every attribute of the cells as a parameter of the grid: these two and no more
+        "cell": ("cell", grid.cells, {"grid_name": "h3", "level": grid.resolution}),
+        "time": (
+            "time",
+            grid.days.astype("datetime64[ns]"),
+            {"standard_name": "time", "axis": "T", "long_name": f"local civil day, {grid.time_zone}"},
+        ),
+        "lon": (
+            "cell",
+            lon,
+            {"units": "degrees_east", "standard_name": "longitude", "long_name": "longitude of the cell centre"},
+        ),
+        "lat": (
+            "cell",
+            lat,
+            {"units": "degrees_north", "standard_name": "latitude", "long_name": "latitude of the cell centre"},
+        ),
+        "cell_area": ("cell", grid.cell_area, {"units": "km2", "long_name": "area of the cell"}),
+    }
+    cube = xr.Dataset(
+        coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge, [r.layer for r in grid.layers])
+    )
+    for region in grid.layers:
+        shares = grid.shares(region.layer).tocoo()
+        layer, pair = region.layer, f"{region.layer}_pair"
+        cube = cube.assign_coords(
+            {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
+        )
+        facts = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
+        cube = cube.assign_coords(
+            {
+                f"{layer}_share": (pair, shares.data, facts),
+                f"{layer}_share_cell": (pair, shares.row.astype("int32"), {"long_name": "row of the cell"}),
+                f"{layer}_share_area": (pair, shares.col.astype("int32"), {"long_name": "number of the area in names"}),
+            }
+        )
+    return cube
