@@ -1,16 +1,16 @@
 """How regular events are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import xarray as xr
+import numpy as np
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.windows import WindowFeature
 
 
 @dataclass(frozen=True)
-class ActiveShare(Feature):
+class ActiveShare(WindowFeature):
     """Share of the last `days` days on which an event became known: columns ``<layer>_active_<days>``.
 
     Parameters
@@ -29,25 +29,12 @@ class ActiveShare(Feature):
 
     name: ClassVar[str] = "active_share"
     summary: ClassVar[str] = "share of the last days on which an event became known"
-    layer: str
+    stem: ClassVar[str] = "active"
+    text: ClassVar[str] = "share of the last {} with an event"
     days: Sequence[int] = (28, 365)
 
-    def __post_init__(self) -> None:
-        positive_days(self.days, "windows")
-
-    @property
-    def look_back(self) -> int:
-        """The longest window."""
-        return max(self.days)
-
-    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a window."""
+    def kernel(self) -> Callable[..., np.ndarray]:
+        """Return the compiled loop."""
         from htgeo.features.kernels import past_shares
 
-        windows = over_windows(past_shares, known_counts(cube, self.layer), self.days)
-        return {
-            f"{self.layer}_active_{d}": column(
-                values, "1", f"{self.layer}: share of the last {in_days(d)} with an event", look_back=d
-            )
-            for d, values in windows.items()
-        }
+        return past_shares

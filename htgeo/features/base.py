@@ -31,7 +31,8 @@ class Feature(ABC):
     summary: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        FEATURES.add(cls.name, cls)
+        if "name" in cls.__dict__:  # what only gathers what features have in common is none
+            FEATURES.add(cls.name, cls)
 
     @property
     @abstractmethod

@@ -77,11 +77,16 @@ def past_maxima(counts: np.ndarray, windows: np.ndarray, out: np.ndarray) -> Non
                 last += 1
 
 
-def past_shares(counts: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """Share of the `windows` days before each day that had an event (window, cell, time); NaN until so many passed."""
-    out = past_sums((counts >= EVENT_DAY).astype(np.float32), windows=windows)
+def past_means(counts: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Mean a day of the `windows` days before each day (window, cell, time); NaN until so many days have passed."""
+    out: np.ndarray = past_sums(counts, windows=windows)
     out /= windows.astype(np.float32)[:, None, None]
     return out
+
+
+def past_shares(counts: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Share of the `windows` days before each day that had an event (window, cell, time); NaN until so many passed."""
+    return past_means((counts >= EVENT_DAY).astype(np.float32), windows)
 
 
 @_filled

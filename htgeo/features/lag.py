@@ -1,16 +1,16 @@
 """Counts some days ago."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import xarray as xr
+import numpy as np
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.windows import WindowFeature
 
 
 @dataclass(frozen=True)
-class Lag(Feature):
+class Lag(WindowFeature):
     """Events that became known on the day `days` days ago: columns ``<layer>_lag_<days>``.
 
     Parameters
@@ -29,23 +29,13 @@ class Lag(Feature):
 
     name: ClassVar[str] = "lag"
     summary: ClassVar[str] = "events that became known exactly so many days ago"
-    layer: str
+    stem: ClassVar[str] = "lag"
+    what: ClassVar[str] = "lags"
+    text: ClassVar[str] = "events known {} ago"
     days: Sequence[int] = (1, 7, 28)
 
-    def __post_init__(self) -> None:
-        positive_days(self.days, "lags")
-
-    @property
-    def look_back(self) -> int:
-        """The longest lag."""
-        return max(self.days)
-
-    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a lag."""
+    def kernel(self) -> Callable[..., np.ndarray]:
+        """Return the compiled loop."""
         from htgeo.features.kernels import past_values
 
-        lags = over_windows(past_values, known_counts(cube, self.layer), self.days)
-        return {
-            f"{self.layer}_lag_{d}": column(values, "1", f"{self.layer}: events known {in_days(d)} ago", look_back=d)
-            for d, values in lags.items()
-        }
+        return past_values

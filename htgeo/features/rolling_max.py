@@ -1,16 +1,16 @@
 """The worst of the last days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import xarray as xr
+import numpy as np
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.windows import WindowFeature
 
 
 @dataclass(frozen=True)
-class RollingMax(Feature):
+class RollingMax(WindowFeature):
     """Most events that became known on one of the last `days` days: columns ``<layer>_max_<days>``.
 
     Parameters
@@ -29,25 +29,12 @@ class RollingMax(Feature):
 
     name: ClassVar[str] = "rolling_max"
     summary: ClassVar[str] = "most events that became known on one of the last days"
-    layer: str
+    stem: ClassVar[str] = "max"
+    text: ClassVar[str] = "most events known on one of the last {}"
     days: Sequence[int] = (28, 91)
 
-    def __post_init__(self) -> None:
-        positive_days(self.days, "windows")
-
-    @property
-    def look_back(self) -> int:
-        """The longest window."""
-        return max(self.days)
-
-    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a window."""
+    def kernel(self) -> Callable[..., np.ndarray]:
+        """Return the compiled loop."""
         from htgeo.features.kernels import past_maxima
 
-        windows = over_windows(past_maxima, known_counts(cube, self.layer), self.days)
-        return {
-            f"{self.layer}_max_{d}": column(
-                values, "1", f"{self.layer}: most events known on one of the last {in_days(d)}", look_back=d
-            )
-            for d, values in windows.items()
-        }
+        return past_maxima

@@ -1,16 +1,16 @@
 """Rates over the last days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import xarray as xr
+import numpy as np
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.windows import WindowFeature
 
 
 @dataclass(frozen=True)
-class RollingMean(Feature):
+class RollingMean(WindowFeature):
     """Events a day that became known in the last `days` days: columns ``<layer>_mean_<days>``.
 
     Parameters
@@ -29,28 +29,13 @@ class RollingMean(Feature):
 
     name: ClassVar[str] = "rolling_mean"
     summary: ClassVar[str] = "events a day that became known in the last days"
-    layer: str
+    stem: ClassVar[str] = "mean"
+    units: ClassVar[str] = "1/day"
+    text: ClassVar[str] = "events a day, known in the last {}"
     days: Sequence[int] = (28, 365)
 
-    def __post_init__(self) -> None:
-        positive_days(self.days, "windows")
+    def kernel(self) -> Callable[..., np.ndarray]:
+        """Return the compiled loop."""
+        from htgeo.features.kernels import past_means
 
-    @property
-    def look_back(self) -> int:
-        """The longest window."""
-        return max(self.days)
-
-    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a window."""
-        from htgeo.features.kernels import past_sums
-
-        windows = over_windows(past_sums, known_counts(cube, self.layer), self.days)
-        return {
-            f"{self.layer}_mean_{d}": column(
-                values / d,
-                "1/day",
-                f"{self.layer}: events a day, known in the last {in_days(d)}",
-                look_back=d,
-            )
-            for d, values in windows.items()
-        }
+        return past_means

@@ -1,16 +1,16 @@
 """Counts over the last days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import xarray as xr
+import numpy as np
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.windows import WindowFeature
 
 
 @dataclass(frozen=True)
-class RollingSum(Feature):
+class RollingSum(WindowFeature):
     """Events that became known in the last `days` days: columns ``<layer>_sum_<days>``.
 
     Parameters
@@ -29,25 +29,12 @@ class RollingSum(Feature):
 
     name: ClassVar[str] = "rolling_sum"
     summary: ClassVar[str] = "events that became known in the last days"
-    layer: str
+    stem: ClassVar[str] = "sum"
+    text: ClassVar[str] = "events known in the last {}"
     days: Sequence[int] = (7, 28, 91)
 
-    def __post_init__(self) -> None:
-        positive_days(self.days, "windows")
-
-    @property
-    def look_back(self) -> int:
-        """The longest window."""
-        return max(self.days)
-
-    def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
-        """Return one column a window."""
+    def kernel(self) -> Callable[..., np.ndarray]:
+        """Return the compiled loop."""
         from htgeo.features.kernels import past_sums
 
-        windows = over_windows(past_sums, known_counts(cube, self.layer), self.days)
-        return {
-            f"{self.layer}_sum_{d}": column(
-                values, "1", f"{self.layer}: events known in the last {in_days(d)}", look_back=d
-            )
-            for d, values in windows.items()
-        }
+        return past_sums
