@@ -143,7 +143,7 @@ def _save_counts(table, folder: Path) -> None:
 def rows(bench: Bench) -> Iterator[Row]:
     size = bench.size(ROWS, 3000)
     write_complaints(bench.folder / "complaints.csv", size)
-    ours, theirs = bench.measure(htgeo, repeats=3), bench.measure(polars, repeats=3)
+    ours, theirs = bench.measure(htgeo, repeats=7), bench.measure(polars, repeats=7)
     megabytes = (bench.folder / "complaints.csv").stat().st_size / 1e6
     work = f"CSV of {size / 1e6:g} M complaints ({megabytes:.0f} MB) to a saved cube"
     peer = f"the same in polars: {theirs}"

@@ -13,6 +13,8 @@ DISK_DAYS = 182
 millisecond, whatever its size."""
 SERIES_DAYS = 4096
 """Days in a chunk of what has no cells."""
+ZSTD_LEVEL = 1
+"""Half the time of level 3 for a quarter more bytes."""
 BOTH = ("cell", "time")
 COUNTED = ("events", "outside_cells", "known_to_area")
 ORDER = "variable_order"
@@ -37,7 +39,7 @@ def encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Return the chunks of each variable on disk, and a checksum for each chunk."""
     from zarr.codecs import ZstdCodec
 
-    checked = {"compressors": [ZstdCodec(level=0, checksum=True)]}
+    checked = {"compressors": [ZstdCodec(level=ZSTD_LEVEL, checksum=True)]}
     size = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
     days: dict[tuple[Hashable, ...], tuple[int, ...]] = {("time",): (SERIES_DAYS,), BOTH: (size, DISK_DAYS)}
     table = {

@@ -1,6 +1,8 @@
 """Events to counts by cell and day, on both clocks, in one pass."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Integral
 
@@ -149,7 +151,7 @@ class _Count:
         point = (table["precision"] == "point").to_numpy()
         batch.row[point] = self.grid.rows(table["lon"].to_numpy(float)[point], table["lat"].to_numpy(float)[point])
         if not point.all():
-            batch.area[~point] = self.areas.numbers(table[~point])
+            batch.area[~point] = self.areas.numbers(table.loc[~point, ["precision", "area"]])
         if self.triangle.size:
             _add_delays(batch, self.triangle)
         for name, mask in self._masks(table):
@@ -235,29 +237,41 @@ class _Batch:
 
 
 def _tally(batch: _Batch, layer: _Layer, days: int) -> None:
-    """Add a batch to the tallies of a layer on both clocks."""
+    """Add a batch to the tallies of a layer, each in a thread."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        clocks = [
+            pool.submit(_tally_clock, batch, tally, getattr(batch, clock), days, layer.facts[clock])
+            for clock, tally in (("occurred", layer.occurred), ("known", layer.known))
+        ]
+        windows = [pool.submit(_tally_window, batch, tally, window) for window, tally in layer.within.items()]
+        for done in clocks + windows:
+            done.result()
+
+
+def _tally_clock(batch: _Batch, tally: Tally, day: np.ndarray, days: int, facts: dict[str, float]) -> None:
+    """Count a batch by one clock, and what fell outside."""
     point = batch.area < 0
-    for clock, tally in (("occurred", layer.occurred), ("known", layer.known)):
-        day = getattr(batch, clock)
-        _add(tally, batch, day, batch.weight)
-        inside = (day >= 0) & (day < days)
-        weight = np.where(inside, batch.weight, 0)
-        _sum_facts(
-            layer.facts[clock],
-            events=weight.sum(),
-            outside_days=batch.weight[~inside].sum(),
-            outside_cells=weight[point & (batch.row < 0)].sum(),
-            known_to_area=weight[~point].sum(),
-        )
-        whole = int((weight[point] % 1 == 0).all())
-        layer.facts[clock]["whole"] = min(whole, layer.facts[clock].get("whole", 1))
-    for window, tally in layer.within.items():
-        # in the window at the start of the days known + 1 to occurred + window
-        start, end = np.maximum(batch.known + 1, 0), batch.occurred + window + 1
-        some = (start < end) & (end > 0)
-        held = _Batch(start[some], end[some], batch.weight[some], batch.row[some], batch.area[some])
-        _add(tally, held, held.occurred, held.weight)
-        _add(tally, held, held.known, -held.weight)
+    _add(tally, batch, day, batch.weight)
+    inside = (day >= 0) & (day < days)
+    weight = np.where(inside, batch.weight, 0)
+    _sum_facts(
+        facts,
+        events=weight.sum(),
+        outside_days=batch.weight[~inside].sum(),
+        outside_cells=weight[point & (batch.row < 0)].sum(),
+        known_to_area=weight[~point].sum(),
+    )
+    whole = int((weight[point] == np.floor(weight[point])).all())
+    facts["whole"] = min(whole, facts.get("whole", 1))
+
+
+def _tally_window(batch: _Batch, tally: Tally, window: int) -> None:
+    """Add a batch to the events of the last days that are known: from the day after it is known to when it is too old."""
+    start, end = np.maximum(batch.known + 1, 0), batch.occurred + window + 1
+    some = (start < end) & (end > 0)
+    held = _Batch(start[some], end[some], batch.weight[some], batch.row[some], batch.area[some])
+    _add(tally, held, held.occurred, held.weight)
+    _add(tally, held, held.known, -held.weight)
 
 
 def _add_delays(batch: _Batch, triangle: np.ndarray) -> None:

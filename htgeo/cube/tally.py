@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from htgeo.core.blocks import cell_blocks, from_blocks
 
@@ -58,7 +59,7 @@ class Tally:
     def add_areas(self, area: np.ndarray, day: np.ndarray, weight: np.ndarray) -> None:
         """Add area events by number of the area and day."""
         inside = (day >= 0) & (day < self.days)
-        key, at = np.unique(area[inside].astype(np.int64) * self.days + day[inside], return_inverse=True)
+        at, key = pd.factorize(area[inside].astype(np.int64) * self.days + day[inside])
         total = np.bincount(at, weight[inside], minlength=len(key))
         self._areas.append((*np.divmod(key, self.days), total))
         held = sum(len(weights) for _, _, weights in self._areas)
@@ -96,7 +97,7 @@ def _merged(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return entries (area, day, weight) with one for each area and day."""
     area, day, weight = (np.concatenate(part) for part in zip(*entries, strict=True))
-    key, at = np.unique(area * days + day, return_inverse=True)
+    at, key = pd.factorize(area * days + day)
     return (*np.divmod(key, days), np.bincount(at, weight, minlength=len(key)))
 
 
@@ -114,8 +115,9 @@ def _count_block(
 ) -> np.ndarray:
     """Return the counts of one block: points by their code, areas by their share of each cell."""
     out = _counted(codes, counted, (spread.shape[0], by_day.shape[1]))
-    if by_day.nnz:
-        out += (spread @ by_day).toarray()
+    here = np.unique(spread.indices)
+    if by_day.nnz and len(here):
+        out += spread[:, here] @ by_day[here].toarray()
     if running:
         out = np.cumsum(out, axis=1)
         out[out < RESIDUE] = 0

@@ -1,5 +1,9 @@
 """H3 cells as arrays. Coordinates are always lon, lat in degrees."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 
 from htgeo.core.errors import InputError
@@ -16,7 +20,7 @@ def check_resolution(resolution: int) -> None:
         raise InputError(message)
 
 
-def polygon_cells(polygon: object, resolution: int, edge: str) -> np.ndarray:
+def polygon_cells(polygon: Any, resolution: int, edge: str) -> np.ndarray:
     """Return the sorted cells of a shapely polygon (uint64).
 
     Parameters
@@ -28,11 +32,14 @@ def polygon_cells(polygon: object, resolution: int, edge: str) -> np.ndarray:
     edge
         ``"center"``: cells whose centre lies inside; ``"touch"``: cells that share any land.
     """
+    import shapely
     from h3ronpy import ContainmentMode
     from h3ronpy.vector import geometry_to_cells
 
     mode = {"center": ContainmentMode.ContainsCentroid, "touch": ContainmentMode.Covers}[edge]
-    return np.unique(np.asarray(geometry_to_cells(polygon, resolution, mode)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(lambda part: geometry_to_cells(part, resolution, mode), shapely.get_parts(polygon)))
+    return np.unique(np.concatenate([np.asarray(part) for part in parts]))
 
 
 def points_to_cells(lon: np.ndarray, lat: np.ndarray, resolution: int) -> np.ndarray:

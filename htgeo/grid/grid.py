@@ -117,9 +117,11 @@ class Grid:
     def labels(self, name: str) -> np.ndarray:
         """Return the area of a layer that holds most of each cell, empty text where none does (shape (cell,))."""
         shares = self.shares(name)
-        best = np.asarray(shares.argmax(axis=1)).ravel()
-        some = np.asarray(shares.sum(axis=1)).ravel() > 0
-        return np.where(some, np.array(self.layer(name).names)[best], "")
+        rows, areas = shares.nonzero()
+        order = np.lexsort((-areas, shares.data))  # the largest share comes last, of equal ones the first area
+        best = np.full(len(self.cells), -1)
+        best[rows[order]] = areas[order]
+        return np.array([*self.layer(name).names, ""])[best]
 
 
 def make_grid(

@@ -1,5 +1,7 @@
 """Exact shares of cells in areas."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from htgeo.sources.region import Region
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-TILE_DEGREES = 0.05
+TILE_DEGREES = 0.03
 """Coastlines are cut into tiles of this size first: a hexagon is then cut from a short outline."""
 
 
@@ -37,7 +39,8 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     hexagons = cell_polygons(cells)
     tree = shapely.STRtree(hexagons)
     near = [tree.query(area, predicate="intersects") for area in region.geometries]
-    shares = [_share(area, hexagons[rows]) for area, rows in zip(region.geometries, near, strict=True)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each area is prepared and used by one thread
+        shares = list(pool.map(_share, region.geometries, [hexagons[rows] for rows in near]))
     kept = [share > 1e-9 for share in shares]  # noqa: PLR2004  # touching outlines leave slivers of rounding size
     rows = np.concatenate([rows[keep] for rows, keep in zip(near, kept, strict=True)])
     cols = np.repeat(np.arange(len(region)), [keep.sum() for keep in kept])

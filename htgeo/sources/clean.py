@@ -1,7 +1,9 @@
 """The one place where rows are judged: each row of a file is kept, repaired or quarantined, with a reason."""
 
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -82,6 +84,7 @@ class Rows:
         self.notes: list[str] = []
         self.unreadable = np.zeros(len(table), bool)
         self._texts: dict[str, tuple[np.ndarray, pd.Series]] = {}
+        self._casts: dict[tuple[str, str], np.ndarray | None] = {}
 
     @property
     def usable(self) -> np.ndarray:
@@ -133,6 +136,28 @@ class Rows:
             self._texts[column] = codes, text.mask(text.str.lower().isin(NULLS) | text.isna())
         return self._texts[column]
 
+    def read_ahead(self, *, texts: Sequence[str], numbers: Mapping[str, str]) -> None:
+        """Take columns apart on several threads.
+
+        Parameters
+        ----------
+        texts
+            Columns for `each`, `text`, `code` and `category`.
+        numbers
+            Columns for `number` (``"float64"``) and `key` (``"int64"``).
+        """
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for done in [pool.submit(self._cast, *number) for number in numbers.items()] + [
+                pool.submit(self._distinct, column) for column in texts
+            ]:
+                done.result()
+
+    def _cast(self, column: str, dtype: str) -> np.ndarray | None:
+        """Return a column as numbers, None where one of its texts is none."""
+        if (column, dtype) not in self._casts:
+            self._casts[column, dtype] = cast_all(self.table[column], dtype)
+        return self._casts[column, dtype]
+
     def text(self, column: str) -> pd.Series:
         """Return a column as stripped text, missing where it says so in words."""
         return self.each([column], lambda text: text)
@@ -152,7 +177,7 @@ class Rows:
         values = self.table[column]
         if pd.api.types.is_numeric_dtype(values):
             return values.to_numpy(float)
-        plain = cast_all(values, "float64") if decimal == "." else None
+        plain = self._cast(column, "float64") if decimal == "." else None
         if plain is not None:
             return np.asarray(plain, float)
         number = self.each([column], lambda text: read_numbers(text, decimal)).to_numpy(float)
@@ -218,8 +243,8 @@ class Rows:
                 f"the first is {example[0] if example else 'missing'!r}. Give its format (time_format), e.g. '%d/%m/%Y' or '%m/%d/%Y %I:%M:%S %p'"
             )
             raise InputError(message)
-        edge = pd.Timestamp(EARLIEST, tz=occurred.dt.tz)
-        self.quarantine((occurred < edge).to_numpy(), f"date before {EARLIEST}")
+        occurred_day, known_day = _local_days(occurred), _local_days(known)
+        self.quarantine(occurred_day < np.datetime64(EARLIEST), f"date before {EARLIEST}")
         if (occurred.dt.tz is None) != (known.dt.tz is None):
             message = f"in {self.files[0]} only one of occurred and known has an offset from UTC; give time_zone for times without"
             raise InputError(message)
@@ -227,13 +252,13 @@ class Rows:
             message = f"no date in {self.files[0]} on which an event became known can be read; check its column and format (known_format)"
             raise InputError(message)
         self.quarantine(known.isna().to_numpy(), "no readable known date")
-        early = (known.dt.normalize() < occurred.dt.normalize()).to_numpy()
+        early = known_day < occurred_day
         self.repair(early & self.usable, "known before it occurred: taken as occurred")
         return known.mask(early, occurred)
 
     def key(self, column: str) -> pd.Series:
         """Return a column that names its row: whole numbers where all rows have one, else its code."""
-        whole = cast_all(self.table[column], "int64")
+        whole = self._cast(column, "int64")
         return self.code(column) if whole is None or pd.isna(whole).any() else pd.Series(whole)
 
     def drop_doubles(self, keys: pd.Series, what: str) -> None:
@@ -306,9 +331,7 @@ class Rows:
         if not self.usable.all():
             table = table[self.usable].reset_index(drop=True)
         for name in ("area", "precision", "category"):  # few distinct texts: a byte or two a row
-            texts = table[name].astype("category").cat
-            table[name] = texts.set_categories([*texts.categories.drop("", errors="ignore"), ""]).fillna("")
-            table[name] = table[name].cat.remove_unused_categories()
+            table[name] = _used_texts(table[name])
         return Events(table[list(COLUMNS)], self.report(table["precision"]))
 
     def report(self, precision: pd.Series | None = None) -> RowReport:
@@ -347,3 +370,19 @@ class Rows:
         if self.seen is None:
             require_usable(report)
         return report
+
+
+def _local_days(times: pd.Series) -> np.ndarray:
+    """Return the day of each time in its own zone."""
+    return (times if times.dt.tz is None else times.dt.tz_localize(None)).to_numpy().astype("datetime64[D]")
+
+
+def _used_texts(column: pd.Series) -> pd.Categorical:
+    """Return texts as categories, each of them used; an empty text, the last, where one is missing."""
+    texts = column.astype("category").array
+    used = np.bincount(texts.codes.astype(np.int32) + 1, minlength=len(texts.categories) + 1) > 0
+    empty = np.append(True, texts.categories == "")  # the first place is that of missing texts
+    named = used & ~empty
+    code = np.where(named, np.cumsum(named) - 1, named.sum())[texts.codes.astype(np.int32) + 1]
+    names = [*texts.categories[named[1:]], *([""] if (used & empty).any() else [])]
+    return pd.Categorical.from_codes(code, pd.Index(names, dtype=texts.categories.dtype if names else "str"))

@@ -11,9 +11,9 @@ from htgeo.core.errors import InputError
 
 MAX_BYTES = 16 * 2**30
 """Most bytes a compressed file may unpack to (against decompression bombs)."""
-PIECE = 2**22
-"""Bytes of a CSV that the parser asks for at a time."""
-LONG_LINE = 2**16
+PIECE = 2**20
+"""Bytes of a CSV that the parser asks for at a time: they stay in the processor's cache."""
+LONG_LINE = 2**14
 """Pieces are shorter than asked for by so much, so that they end with a line and are passed on as they are."""
 
 

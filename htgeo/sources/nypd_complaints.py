@@ -56,6 +56,7 @@ class NypdComplaints(Source):
             yield self._judge(rows, areas).events(masked)
 
     def _judge(self, rows: Rows, areas: Sequence[Region]) -> "_Judged":
+        rows.read_ahead(texts=COLUMNS[1:6], numbers={"CMPLNT_NUM": "int64", "Latitude": "float64", "Longitude": "float64"})
         occurred, known = _day_and_time(rows), rows.each(["RPT_DT"], _day)
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
         category = rows.category("OFNS_DESC")

@@ -49,9 +49,7 @@ def point_counts(lon: np.ndarray, lat: np.ndarray, area: pd.Series, category: pd
     at, distinct = pd.factorize(key)
     rest, point = np.divmod(distinct, max(len(points), 1))
     kind, place = np.divmod(rest, max(len(places), 1))
-    index = pd.MultiIndex.from_arrays(
-        [kinds.take(kind), places.take(place), points[point]], names=["category", "area", "point"]
-    )
+    index = pd.MultiIndex([kinds, places, points], [kind, place, point], names=["category", "area", "point"])
     return pd.Series(np.bincount(at, minlength=len(distinct)), index=index)
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from htgeo.core.errors import InputError
+from htgeo.sources.boxes import Boxes
 from htgeo.sources.files import existing, read_vector_file, require_columns
 
 RESERVED = ("cell", "time", "lon", "lat", "cell_area", "date", "city", "point")
 """Names with another meaning in events and cubes."""
 SHOWN = 6
 """Names that the repr of a region lists."""
+MANY = 100_000
+"""Points from which on boxes are worth making."""
 KM_PER_DEGREE = 111.195
 """Length of one degree of latitude on the sphere that H3 uses (6,371.007 km)."""
 
@@ -95,6 +98,15 @@ class Region:
 
     def locate(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         """Return the number of the area that each point lies in, -1 outside all (int32, shape (point,))."""
+        if len(lon) < MANY:
+            return self._search(lon, lat)
+        return self._boxes.locate(lon, lat)
+
+    @cached_property
+    def _boxes(self) -> Boxes:
+        return Boxes(self.geometries, self._search)
+
+    def _search(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         import shapely
 
         shapely.prepare(self.geometries)  # a prepared geometry is for one thread: two can wait for each other for ever
