@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 import htgeo as ht
 from htgeo.core.blocks import MAX_BLOCK_CELLS, MAX_BLOCK_VALUES, cell_blocks
 from htgeo.core.errors import HtgeoError, UnknownNameError
-from htgeo.core.logistic import fit_line
+from htgeo.core.glm import fit_line
 from htgeo.core.registry import Registry
 
 

@@ -118,7 +118,7 @@ def test_to_matrix__needs_features(cube: xr.Dataset) -> None:
 
 
 def test_ewma__tunes_its_half_life(train: xr.Dataset) -> None:
-    assert ht.EwmaRate().fit(train).half_life_ in ht.EwmaRate.candidates
+    assert ht.EwmaRate().fit(train).choice_["half_life"] in ht.EwmaRate.candidates
 
 
 def test_historical_rate__is_the_past_rate(labelled: xr.Dataset, train: xr.Dataset) -> None:

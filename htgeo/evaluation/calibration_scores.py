@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from htgeo.core.logistic import fit_line
+from htgeo.core.glm import fit_line
 from htgeo.evaluation.base import Sample, Score
 
 BINS = 200

@@ -36,7 +36,8 @@ class Model(ABC):
     summary: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        MODELS.add(cls.name, cls)
+        if "name" in vars(cls):  # bases of several models have none
+            MODELS.add(cls.name, cls)
 
     def fit(self, cube: xr.Dataset) -> Self:
         """Learn from a training cube (as `split_time` gives it).
@@ -57,8 +58,8 @@ class Model(ABC):
         """
         check_cube(cube)
         label = only_label(cube)
-        if not label.attrs["probability"]:
-            message = f"the label {label.name!r} is a count; the risk of {self.name} is a probability: use htgeo.AnyWithin({label.attrs['layer']!r}, days={label.attrs['horizon']})"
+        if not (label.attrs["probability"] or self._counts):
+            message = f"the label {label.name!r} is a count, {self.name} forecasts a probability: use htgeo.AnyWithin({label.attrs['layer']!r}, days={label.attrs['horizon']}), or a model of counts such as htgeo.LightGBM(objective='poisson')"
             raise CubeError(message)
         mean = float(label.mean())
         if not mean > 0:
@@ -67,7 +68,7 @@ class Model(ABC):
         self.base_rate_ = mean
         self.label_ = {
             "name": str(label.name),
-            **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft")},
+            **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft", "probability")},
         }
         self.span_ = tuple(str(cube["time"].values[i])[:10] for i in (0, -1))
         self.resolution_ = int(cube.attrs["resolution"])
@@ -85,7 +86,8 @@ class Model(ABC):
         Returns
         -------
         DataArray
-            Probability of the label, float32 ``(cell, time)``, in the chunks of the cube.
+            Probability of the label (for a label that is a count: its expectation), float32 ``(cell, time)``, in the
+            chunks of the cube.
 
         Raises
         ------
@@ -106,6 +108,11 @@ class Model(ABC):
             )
             raise CubeError(message)
         return self._risk(cube)
+
+    @property
+    def _counts(self) -> bool:
+        """Whether the model can learn a label that is a count; its forecast is then the expected count."""
+        return True
 
     @abstractmethod
     def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
@@ -139,12 +146,13 @@ def add_risk(cube: xr.Dataset, model: Model, *, name: str | None = None) -> xr.D
     model
         A fitted model.
     name
-        Name of the variable; ``risk_<model>`` by default.
+        Name of the variable; ``risk_<model>`` (``expected_<model>``) by default.
 
     Returns
     -------
     Dataset
-        The cube with one more variable: the probability of the label on each cell and day.
+        The cube with one more variable: the probability of the label on each cell and day; where the label is a count,
+        the expected count, named ``expected_<model>``.
 
     Raises
     ------
@@ -161,9 +169,10 @@ def add_risk(cube: xr.Dataset, model: Model, *, name: str | None = None) -> xr.D
     7
     """
     risk = model.predict(cube)
-    name = name or f"risk_{model.name}"
-    sentence = f"probability of {model.label_['name']} forecast by {model.name} at the start of the day"
-    return cube.assign({name: stamp(risk, name, "risk", "1", sentence, **model.facts())})
+    role, what = ("risk", "probability") if model.label_["probability"] else ("expected", "expected count")
+    name = name or f"{role}_{model.name}"
+    sentence = f"{what} of {model.label_['name']} forecast by {model.name} at the start of the day"
+    return cube.assign({name: stamp(risk, name, role, "1", sentence, **model.facts())})
 
 
 def known_layer(cube: xr.Dataset, layer: str) -> xr.DataArray:

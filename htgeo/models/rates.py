@@ -1,18 +1,17 @@
 """Baselines: the past rate of each cell, all days alike or with fading memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import InputError
-from htgeo.models.base import Model, known_layer
-from htgeo.models.calibration import LogisticMap, fit_logistic_map, log_loss
+from htgeo.models.base import known_layer
+from htgeo.models.score_model import ScoreModel
 
-CALIBRATION_DAYS = 365
-"""Last training days on which a rate is turned into a probability (a whole year, where there is one)."""
 PRIOR_DAYS = 30
 """The city's mean rate counts as so many days of each cell, so that no rate is 0."""
 
@@ -29,12 +28,8 @@ def log_rate(counts: np.ndarray, half_life: float, mean: float) -> np.ndarray:
     return np.log((total + PRIOR_DAYS * mean) / (seen + PRIOR_DAYS)).astype(np.float32)
 
 
-def _risk_block(counts: np.ndarray, half_life: float, mean: float, to_probability: LogisticMap) -> np.ndarray:
-    return to_probability(log_rate(counts, half_life, mean))
-
-
 @dataclass(eq=False)
-class HistoricalRate(Model):
+class HistoricalRate(ScoreModel):
     """The rate of all past days of the cell, updated each day, as a probability.
 
     Counts are those known by the start of the day. The rate is turned into a probability of the label by a logistic
@@ -51,29 +46,14 @@ class HistoricalRate(Model):
     name: ClassVar[str] = "historical_rate"
     summary: ClassVar[str] = "rate of all past days of the cell"
 
-    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
-        counts = known_layer(cube, self.label_["layer"])
-        self.mean_ = float(counts.mean())
-        last = slice(max(cube.sizes["time"] - CALIBRATION_DAYS, cube.sizes["time"] // 4), None)
-        y = label.isel(time=last).values
-        known = ~np.isnan(y)
-        best = np.inf
-        for half_life in self._half_lives():
-            score = map_blocks(log_rate, counts, half_life=half_life, mean=self.mean_).isel(time=last).values[known]
-            fitted = fit_logistic_map(score, y[known])
-            loss = log_loss(fitted(score), y[known])
-            if loss < best:
-                best, self.half_life_, self.to_probability_ = loss, half_life, fitted
+    def _prepare(self, cube: xr.Dataset) -> None:
+        self.mean_ = float(known_layer(cube, self.label_["layer"]).mean())
 
-    def _half_lives(self) -> tuple[float, ...]:
-        """Half-lives to choose from; inf means that no day fades."""
-        return (np.inf,)
+    def _choices(self) -> Sequence[dict[str, Any]]:
+        return ({"half_life": float("inf")},)  # no day fades
 
-    def _risk(self, cube: xr.Dataset) -> xr.DataArray:
-        counts = known_layer(cube, self.label_["layer"])
-        return map_blocks(
-            _risk_block, counts, half_life=self.half_life_, mean=self.mean_, to_probability=self.to_probability_
-        )
+    def _score(self, cube: xr.Dataset, **choice: Any) -> xr.DataArray:
+        return map_blocks(log_rate, known_layer(cube, self.label_["layer"]), mean=self.mean_, **choice)
 
 
 @dataclass(eq=False)
@@ -85,17 +65,12 @@ class EwmaRate(HistoricalRate):
     half_life
         Days; None chooses the candidate with the lowest log loss on the last training days.
 
-    Attributes
-    ----------
-    half_life_ : float
-        Half-life used.
-
     Examples
     --------
     >>> import htgeo as ht
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> ht.EwmaRate(half_life=60).fit(train).half_life_
-    60
+    >>> ht.EwmaRate(half_life=60).fit(train).choice_
+    {'half_life': 60}
     """
 
     name: ClassVar[str] = "ewma_rate"
@@ -109,5 +84,5 @@ class EwmaRate(HistoricalRate):
             message = f"half_life must be above 0 days, not {self.half_life!r}"
             raise InputError(message)
 
-    def _half_lives(self) -> tuple[float, ...]:
-        return self.candidates if self.half_life is None else (self.half_life,)
+    def _choices(self) -> Sequence[dict[str, Any]]:
+        return [{"half_life": h} for h in (self.candidates if self.half_life is None else (self.half_life,))]

@@ -21,7 +21,8 @@ from htgeo.cube.schema import stamp, variables_of
 from htgeo.grid import Grid
 from htgeo.grid.cells import cell_centers
 from htgeo.labels import AnyWithin, add_label
-from htgeo.models import MODELS, HistoricalRate, LightGBM, Model
+from htgeo.models import MODELS, LightGBM, Model
+from htgeo.models.score_model import ScoreModel
 from htgeo.sources import SOURCES, Events, Places, Region, RowReport, Series, read_source
 from htgeo.sources.events import COLUMNS
 from htgeo.sources.files import VECTOR_SUFFIXES
@@ -109,7 +110,7 @@ def study_sizes(study: Study) -> Sizes:
         train_days=train_days,
         test_days=test_days,
         shown_days=min(shown, test_days),
-        rates=sum(len(model._half_lives()) for model in models if isinstance(model, HistoricalRate)),  # noqa: SLF001  # how many it will try
+        rates=sum(len(model._choices()) for model in models if isinstance(model, ScoreModel)),  # noqa: SLF001  # how many it will try
         trees=max((min(TREES, model.max_trees) for model in models if isinstance(model, LightGBM)), default=0),
         models=len(models),
         tasks=graph.tasks,
