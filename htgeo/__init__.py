@@ -78,7 +78,21 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
     )
     from htgeo.labels import AnyWithin, CountWithin, Label, add_label
     from htgeo.maps import map_risk, write_map_page
-    from htgeo.models import EwmaRate, HistoricalRate, LightGBM, Model, add_risk
+    from htgeo.models import (
+        EwmaRate,
+        Explanation,
+        HistoricalRate,
+        LightGBM,
+        Model,
+        XGBoost,
+        add_contributions,
+        add_risk,
+        explain,
+        load_model,
+        partial_dependence,
+        permutation_importance,
+        save_model,
+    )
     from htgeo.tensors import Matrix, to_matrix
 
 __version__ = VERSION
@@ -93,6 +107,7 @@ __all__ = [
     "DiskSum",
     "Events",
     "EwmaRate",
+    "Explanation",
     "Feature",
     "Freed",
     "Grid",
@@ -121,8 +136,10 @@ __all__ = [
     "Static",
     "Trend",
     "WithinDistance",
+    "XGBoost",
     "__version__",
     "add_attributes",
+    "add_contributions",
     "add_features",
     "add_label",
     "add_places",
@@ -134,20 +151,25 @@ __all__ = [
     "diff",
     "evaluate",
     "expire",
+    "explain",
     "export",
     "feature_table",
     "grid_events",
     "history",
     "iter_blocks",
+    "load_model",
     "make_grid",
     "map_risk",
     "open_cube",
+    "partial_dependence",
+    "permutation_importance",
     "read_events",
     "read_places",
     "read_region",
     "read_series",
     "rollback",
     "save_cube",
+    "save_model",
     "scan_events",
     "split_time",
     "square_region",

@@ -10,7 +10,7 @@ import htgeo as ht
 from htgeo.core.errors import CubeError, InputError
 from htgeo.models import MODELS
 
-OPTIONS = {"lightgbm": {"max_trees": 40, "validation_days": 20}}
+OPTIONS = {name: {"max_trees": 40, "validation_days": 20} for name in ("lightgbm", "xgboost")}
 SPLIT = "2021-05-10"
 
 
@@ -77,21 +77,6 @@ class TestContract:
         )
         with pytest.raises(CubeError, match="has no event in the training days"):
             make(name).fit(never)
-
-
-def test_lightgbm__missing_feature_and_soft_label(
-    labelled: xr.Dataset, train: xr.Dataset, crimes: ht.Events, grid: ht.Grid
-) -> None:
-    model = make("lightgbm").fit(train)
-    with pytest.raises(CubeError, match="the cube has no feature 'crime_lag_1'"):
-        model.predict(labelled.drop_vars("crime_lag_1"))
-    soft = ht.add_label(
-        ht.add_features(ht.grid_events({"crime": crimes}, grid), [ht.Lag("crime")]), ht.AnyWithin("crime", days=7)
-    )
-    with pytest.raises(CubeError, match="known only to an area; LightGBM needs 0 or 1"):
-        make("lightgbm").fit(ht.split_time(soft, SPLIT)[0])
-    with pytest.raises(InputError, match="max_trees must be above 0"):
-        ht.LightGBM(max_trees=0)
 
 
 def test_lightgbm__sampling_keeps_the_base_rate(train: xr.Dataset) -> None:

@@ -165,6 +165,27 @@ def map_cube(
     return like.copy(data=_array(name, tasks, block, also=series))
 
 
+def map_cube_columns(
+    kernel: Callable[[dict[str, np.ndarray], tuple[int, int]], np.ndarray],
+    variables: Mapping[str, xr.DataArray],
+    like: xr.DataArray,
+    columns: int,
+) -> list[xr.DataArray]:
+    """Apply a kernel that gives several columns, float32 ``(column, cell, time)``; return them apart. See `map_cube`."""
+    whole = map_cube(kernel, variables, like)
+    if like.chunks is None:
+        return [like.copy(data=values) for values in whole]
+    from operator import getitem
+
+    block = whole.data
+    made = []
+    for number in range(columns):
+        name = f"{block.name}-{number}"
+        tasks = {(name, i, 0): (getitem, (block.name, i, 0), number) for i in range(block.numblocks[0])}
+        made.append(like.copy(data=_array(name, tasks, block)))
+    return made
+
+
 def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
     """Yield a cube block by block, computed: a way through all its features with memory bounded by the block.
 

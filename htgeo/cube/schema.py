@@ -54,6 +54,7 @@ ROLES = {
     ),
     "label": Role(BOTH, ("float32",), "occurred", "What is to be forecast: looks ahead from the day."),
     "risk": Role(BOTH, ("float32",), "as_of", "Calibrated probability of the label, forecast at the start of the day."),
+    "contribution": Role(BOTH, ("float32",), "as_of", "What a feature adds to the log-odds of a risk."),
     "expected": Role(BOTH, ("float32",), "as_of", "Expected count of the label, forecast at the start of the day."),
 }
 COORDS = {"cell": "uint64", "lon": "float64", "lat": "float64", "cell_area": "float64"}

@@ -121,7 +121,7 @@ class Grid:
         order = np.lexsort((-areas, shares.data))  # the largest share comes last, of equal ones the first area
         best = np.full(len(self.cells), -1)
         best[rows[order]] = areas[order]
-        return np.array([*self.layer(name).names, ""])[best]
+        return np.asarray(np.array([*self.layer(name).names, ""])[best])
 
 
 def make_grid(

@@ -61,7 +61,7 @@ class Learner(Model):
 
     def _before_validation(self, cube: xr.Dataset) -> int:
         """Return how many days come before the gap and the validation days."""
-        days = cube.sizes["time"] - self.validation_days - self.label_["horizon"] + 1
+        days: int = cube.sizes["time"] - self.validation_days - self.label_["horizon"] + 1
         if days < 1:
             message = f"the cube has {cube.sizes['time']} training days, of which the last {self.validation_days} validate: no day is left to learn from; change validation_days"
             raise CubeError(message)
@@ -89,4 +89,4 @@ class Learner(Model):
 
 
 def _log_rates(expected: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(expected, np.float32(1e-9)))
+    return np.asarray(np.log(np.maximum(expected, np.float32(1e-9))))

@@ -1,19 +1,15 @@
 """LightGBM with settings that are safe for rare positives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import xarray as xr
 
-from htgeo.core.blocks import map_cube
-from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
-from htgeo.models.base import Model, known_layer
-from htgeo.tensors.matrix import Matrix, fill_columns, require_features, to_matrix
+from htgeo.models.boosting import Booster
+from htgeo.tensors.matrix import Matrix
 
 SAFE: dict[str, Any] = {
-    "objective": "binary",
     "learning_rate": 0.03,
     "num_leaves": 15,
     "min_data_in_leaf": 200,
@@ -28,37 +24,23 @@ SAFE: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
 }
-ROWS_AT_ONCE = 100_000
 
 
 @dataclass(eq=False, kw_only=True)
-class LightGBM(Model):
-    """Boosted trees on all features: every positive, a weighted sample of negatives, early stopping on a later block.
-
-    Weights restore the base rate, so the risk is a probability. Categorical features are used natively.
+class LightGBM(Booster):
+    """Boosted trees on all features (Ke et al. 2017); categorical features are used natively.
 
     Parameters
     ----------
-    seed
-        Seed of the sample and of the trees.
-    negatives_per_positive
-        How many negatives to keep for each positive.
-    validation_days
-        Last training days that decide when to stop; they lie behind a gap as long as the horizon. The model is then
-        fitted again on all training days with the number of trees found.
-    max_trees, patience
-        Most trees, and how many trees without a better validation loss end the training.
+    seed, validation_days, offset, objective, balance, negatives_per_positive, draw, monotone, max_trees, patience
+        See `Booster`.
     params
         Settings of LightGBM that replace the safe ones.
 
     Attributes
     ----------
-    trees_ : int
-        Number of trees.
-    features_ : tuple of str
-        Features used, in order.
-    categories_ : dict
-        Names of the categories of each categorical feature.
+    booster_ : lightgbm.Booster
+        The trees.
 
     Examples
     --------
@@ -73,82 +55,65 @@ class LightGBM(Model):
 
     name: ClassVar[str] = "lightgbm"
     summary: ClassVar[str] = "boosted trees (LightGBM), weighted sample of negatives, early stopping on a later block"
+    objectives: ClassVar[dict[str, str]] = {"binary": "binary", "poisson": "poisson", "tweedie": "tweedie"}
 
-    seed: int = 0
-    negatives_per_positive: float = 30.0
-    validation_days: int = 60
-    max_trees: int = 1000
-    patience: int = 50
-    params: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for what in ("negatives_per_positive", "validation_days", "max_trees", "patience"):
-            if not getattr(self, what) > 0:
-                message = f"{what} must be above 0, not {getattr(self, what)!r}"
-                raise InputError(message)
-
-    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
-        if self.label_["soft"]:
-            message = (
-                f"the label {label.name!r} holds shares of events known only to an area; LightGBM needs 0 or 1. Take the "
-                "label from point-precise events: events.select(precision='point'), or label: {precision: point} in a study "
-                "file; the rates take such a label as it is"
-            )
-            raise CubeError(message)
-        samples = to_matrix(cube, negatives_per_positive=self.negatives_per_positive, seed=self.seed)
-        first = cube.sizes["time"] - self.validation_days
-        before = samples.time < first - self.label_["horizon"] + 1
-        after = samples.time >= first
-        for what, rows in (("training", before), ("validation", after)):
-            if not (samples.y[rows] > 0).any():
-                message = f"no event falls into the {what} days; the cube has {cube.sizes['time']} training days, of which the last {self.validation_days} validate: change validation_days"
-                raise CubeError(message)
-        self.features_ = samples.names
-        self.categories_ = {name: list(cube[name].attrs["categories"]) for name in samples.categorical}
-        self.trees_ = self._train(samples, before, after).best_iteration
-        self.booster_ = self._train(samples, np.ones(len(samples.y), bool), None)
-
-    def _train(self, samples: Matrix, rows: np.ndarray, validation: np.ndarray | None) -> Any:
+    def _grown(
+        self, samples: Matrix, weight: np.ndarray, line: np.ndarray | None, before: np.ndarray, after: np.ndarray
+    ) -> int:
         import lightgbm as lgb
 
-        def dataset(chosen: np.ndarray, reference: Any = None) -> Any:
-            return lgb.Dataset(
-                samples.X[chosen],
-                samples.y[chosen],
-                weight=samples.weight[chosen],
-                feature_name=list(samples.names),
-                categorical_feature=list(samples.categorical),
-                reference=reference,
-                free_raw_data=True,
+        train = self._dataset(samples, weight, line, before)
+        validation = self._dataset(samples, weight, line, after, reference=train)
+        with steps("choosing the number of trees", self.max_trees) as advance:
+            found = lgb.train(
+                self._settings(),
+                train,
+                num_boost_round=self.max_trees,
+                valid_sets=[validation],
+                callbacks=[lambda _: advance(), lgb.early_stopping(self.patience, verbose=False)],
+            )
+        return int(found.best_iteration)
+
+    def _grow(self, samples: Matrix, weight: np.ndarray, line: np.ndarray | None) -> None:
+        import lightgbm as lgb
+
+        train = self._dataset(samples, weight, line, slice(None))
+        with steps("fitting LightGBM", self.trees_) as advance:
+            self.booster_ = lgb.train(
+                self._settings(), train, num_boost_round=self.trees_, callbacks=[lambda _: advance()]
             )
 
-        params = {**SAFE, "seed": self.seed, **self.params}
-        train = dataset(rows)
-        trees = self.trees_ if validation is None else self.max_trees
-        with steps("choosing the number of trees" if validation is not None else "fitting LightGBM", trees) as advance:
-            callbacks: list[Any] = [lambda _: advance()]
-            if validation is None:
-                return lgb.train(params, train, num_boost_round=trees, callbacks=callbacks)
-            callbacks.append(lgb.early_stopping(self.patience, verbose=False))
-            return lgb.train(
-                params, train, num_boost_round=trees, valid_sets=[dataset(validation, train)], callbacks=callbacks
-            )
+    def _settings(self) -> dict[str, Any]:
+        """Return the settings; the logistic loss for shares between 0 and 1 has a name of its own in LightGBM."""
+        soft = self.objective == "binary" and self.label_["soft"]
+        settings = {**SAFE, "objective": "cross_entropy" if soft else self.objectives[self.objective]}
+        if self.monotone:
+            settings["monotone_constraints"] = self._signs
+        return {**settings, "seed": self.seed, **self.params}
 
-    def _risk(self, cube: xr.Dataset) -> xr.DataArray:
-        features = require_features(cube, self.features_, self.categories_)
-        like = known_layer(cube, self.label_["layer"])
-        return map_cube(self._block_risk, features, like)
+    def _dataset(
+        self,
+        samples: Matrix,
+        weight: np.ndarray,
+        line: np.ndarray | None,
+        rows: np.ndarray | slice,
+        reference: Any = None,
+    ) -> Any:
+        import lightgbm as lgb
 
-    def _block_risk(self, values: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-        """Return the risk of one block, a slab of cells at a time."""
-        cells, days = shape
-        arrays = [values[name] for name in self.features_]
-        risk = np.empty(shape, np.float32)
-        slab = max(1, ROWS_AT_ONCE // days)
-        for start in range(0, cells, slab):
-            cell, time = (axis.ravel() for axis in np.mgrid[start : min(start + slab, cells), 0:days])
-            columns = np.empty((len(arrays), len(cell)), np.float32)
-            fill_columns(columns, arrays, cell, time, shape)
-            rows = np.ascontiguousarray(columns.T)
-            risk[cell, time] = self.booster_.predict(rows, num_threads=1)
-        return risk
+        return lgb.Dataset(
+            samples.X[rows],
+            samples.y[rows],
+            weight=weight[rows],
+            init_score=None if line is None else line[rows],
+            feature_name=list(samples.names),
+            categorical_feature=list(samples.categorical),
+            reference=reference,
+            free_raw_data=True,
+        )
+
+    def _margin(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.booster_.predict(rows, raw_score=True, num_threads=1), np.float32)
+
+    def _contributions(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.booster_.predict(rows, pred_contrib=True, num_threads=1), np.float32)

@@ -17,7 +17,7 @@ def _has_any(word: np.uint64) -> bool:
     The known test for a byte below `n` in a word: (word - n * ONES) & ~word & HIGHS.
     """
     quotes = word ^ QUOTES
-    return (((word - BELOW) & ~word) | ((quotes - ONES) & ~quotes)) & HIGHS != 0
+    return bool((((word - BELOW) & ~word) | ((quotes - ONES) & ~quotes)) & HIGHS)
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]  # numba has no types

@@ -27,7 +27,8 @@ from htgeo.features.sets import SETS, feature_set
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
-from htgeo.models import MODELS, LightGBM, Model, add_risk
+from htgeo.models import MODELS, Model, add_risk
+from htgeo.models.learner import Learner
 from htgeo.sources import AreaAttributes, Events, Places, Region, Series, read_region, read_source
 from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_named
 
@@ -238,8 +239,8 @@ def _subject(feature: Feature) -> tuple[str, str | None]:
 
 
 def _model(study: Study, name: str, options: dict[str, Any]) -> Model:
-    """Return a model; LightGBM validates on the days between train_until and validate_until, as far as labels are over."""
-    if MODELS[name] is LightGBM:
+    """Return a model; a learner validates on the days between train_until and validate_until, as far as labels are over."""
+    if issubclass(MODELS[name], Learner):
         days = (study.split.validate_until - study.split.train_until).days - (study.label.within_days - 1)
         options = {"seed": study.seed, "validation_days": max(days, 1), **options}
     return build("model", MODELS[name], options)

@@ -1,7 +1,8 @@
 """A cube as (sample, feature), for learners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,8 @@ from htgeo.core.blocks import iter_blocks, two_axes
 from htgeo.core.errors import CubeError
 from htgeo.core.progress import steps
 from htgeo.cube.schema import only_label, require, role_of, variables_of
+
+STRATUM_DAYS = 91
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,13 @@ class Matrix:
         return out
 
 
-def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, seed: int = 0) -> Matrix:
+def to_matrix(
+    cube: xr.Dataset,
+    *,
+    negatives_per_positive: float | None = None,
+    draw: Literal["uniform", "stratified"] = "uniform",
+    seed: int = 0,
+) -> Matrix:
     """Slice features and label of a cube into samples, block of cells by block.
 
     Parameters
@@ -57,6 +66,9 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
     negatives_per_positive
         Keep every sample with a label above 0 and at most so many others for each, drawn at random; their weights
         restore the base rate. None keeps all.
+    draw
+        ``"uniform"``: every other sample is kept with the same chance. ``"stratified"`` by place and time: of the days
+        of each cell in each 91 days, the same share is kept.
     seed
         Seed of the draw.
 
@@ -90,7 +102,8 @@ def to_matrix(cube: xr.Dataset, *, negatives_per_positive: float | None = None, 
     keep = _share_of_negatives(label, negatives_per_positive)
     shape = cube.sizes["cell"], cube.sizes["time"]
     rng = np.random.default_rng(seed)
-    chosen = [_chosen(block[label.name].values, keep, rng) for block in iter_blocks(label.to_dataset())]
+    drawn = _drawn_evenly if draw == "stratified" else _drawn
+    chosen = [_chosen(block[label.name].values, keep, rng, drawn) for block in iter_blocks(label.to_dataset())]
     edges = np.concatenate([[0], np.cumsum([len(y) for _, _, y in chosen])])
     features = np.empty((len(names), edges[-1]), np.float32)
     with steps("reading features", len(chosen)) as advance:
@@ -120,11 +133,47 @@ def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> floa
     return min(1.0, per_positive * positive / max(known - positive, 1.0))
 
 
-def _chosen(y: np.ndarray, keep: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pick(variable: xr.DataArray, cell: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return a variable ``(cell, time)`` at some cell-days, shape (sample,), block by block.
+
+    Parameters
+    ----------
+    variable
+        In memory or lazy.
+    cell, time
+        Row and day of each sample, shape (sample,), in any order.
+    """
+    out = np.empty(len(cell), np.float32)
+    first = 0
+    for block in iter_blocks(variable.rename("picked").reset_coords(drop=True).to_dataset()):
+        values = block["picked"].values
+        here = (cell >= first) & (cell < first + len(values))
+        out[here] = values[cell[here] - first, time[here]]
+        first += len(values)
+    return out
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, int], keep: float) -> np.ndarray:
+    """Return which cell-days are kept: each with the same chance."""
+    return rng.random(shape) < keep
+
+
+def _drawn_evenly(rng: np.random.Generator, shape: tuple[int, int], keep: float) -> np.ndarray:
+    """Return which cell-days are kept: of each cell and each `STRATUM_DAYS` days the same share, rounded by chance."""
+    cells, days = shape
+    strata = -(-days // STRATUM_DAYS)
+    order = rng.random((cells, strata, STRATUM_DAYS)).argsort(axis=2).argsort(axis=2)
+    quota = STRATUM_DAYS * keep + rng.random((cells, strata, 1)) - 1
+    return (order <= quota).reshape(cells, -1)[:, :days]
+
+
+def _chosen(
+    y: np.ndarray, keep: float, rng: np.random.Generator, drawn: Callable[..., np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return row, day and label of the samples of a block: all events, and a share of the others."""
     known = ~np.isnan(y)
     if keep < 1:
-        known &= (y > 0) | (rng.random(y.shape) < keep)
+        known &= (y > 0) | drawn(rng, y.shape, keep)
     elif known.all():
         rows, days = (np.arange(size, dtype=np.int32) for size in y.shape)
         return np.repeat(rows, y.shape[1]), np.tile(days, y.shape[0]), y.flatten()
