@@ -19,6 +19,12 @@ def make(name: str):
 
 
 @pytest.fixture
+def labelled(labelled: xr.Dataset) -> xr.Dataset:
+    """The cube with one more layer, for the models that need it."""
+    return labelled.assign(other_known=labelled["crime_known"].assign_attrs(role_of="other_known"))
+
+
+@pytest.fixture
 def train(labelled: xr.Dataset) -> xr.Dataset:
     return ht.split_time(labelled, SPLIT)[0]
 
@@ -49,8 +55,11 @@ class TestContract:
         rng = np.random.default_rng(0)
         for layer in ("crime", "crime_known"):
             changed[layer].values[:, late] = rng.poisson(3, changed[layer].values[:, late].shape)
+        other = changed["other_known"]
         changed = changed.drop_vars([v for v in changed if changed[v].attrs.get("role") in ("feature", "label")])
-        changed = ht.add_label(ht.add_features(changed, "default"), ht.AnyWithin("crime", days=7))
+        changed = ht.add_features(changed.drop_vars("other_known"), "default").assign(other_known=other)
+        changed["other_known"].values[:, late] = 0
+        changed = ht.add_label(changed, ht.AnyWithin("crime", days=7))
         span = slice(None, "2021-05-20")
         before = ht.add_risk(labelled, make(name).fit(train))[f"risk_{name}"].sel(time=span)
         after = ht.add_risk(changed, make(name).fit(ht.split_time(changed, SPLIT)[0]))[f"risk_{name}"].sel(time=span)

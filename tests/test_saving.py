@@ -18,6 +18,12 @@ OPTIONS = {"lightgbm": {"max_trees": 5, **LEARNER}, "xgboost": {"max_trees": 5, 
 
 
 @pytest.fixture
+def labelled(labelled: xr.Dataset) -> xr.Dataset:
+    """The cube with one more layer, for the models that need it."""
+    return labelled.assign(other_known=labelled["crime_known"].assign_attrs(role_of="other_known"))
+
+
+@pytest.fixture
 def train(labelled: xr.Dataset) -> xr.Dataset:
     return ht.split_time(labelled, SPLIT)[0]
 

@@ -1,20 +1,32 @@
 """Models: cube in, calibrated risk out. A new model is one file here and one import line."""
 
 from htgeo.models.base import MODELS, Model, add_risk
+from htgeo.models.ewma_kernel import EwmaKernel
 from htgeo.models.explain import Explanation, add_contributions, explain
 from htgeo.models.importance import partial_dependence, permutation_importance
+from htgeo.models.kernel_density import KernelDensity
 from htgeo.models.lightgbm_model import LightGBM
+from htgeo.models.promap import ProMap
+from htgeo.models.proxy_rate import ProxyRate
 from htgeo.models.rates import EwmaRate, HistoricalRate
+from htgeo.models.same_weekday_rate import SameWeekdayRate
 from htgeo.models.saving import load_model, save_model
+from htgeo.models.shrunk_rate import ShrunkRate
 from htgeo.models.xgboost_model import XGBoost
 
 __all__ = [
     "MODELS",
+    "EwmaKernel",
     "EwmaRate",
     "Explanation",
     "HistoricalRate",
+    "KernelDensity",
     "LightGBM",
     "Model",
+    "ProMap",
+    "ProxyRate",
+    "SameWeekdayRate",
+    "ShrunkRate",
     "XGBoost",
     "add_contributions",
     "add_risk",

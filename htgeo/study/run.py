@@ -27,10 +27,10 @@ from htgeo.features.sets import SETS, feature_set
 from htgeo.grid import Grid, make_grid
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
-from htgeo.models import MODELS, Model, add_risk
+from htgeo.models import MODELS, Model, add_risk, save_model
 from htgeo.models.learner import Learner
 from htgeo.sources import AreaAttributes, Events, Places, Region, Series, read_region, read_source
-from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_named
+from htgeo.study.settings import TARGET, Named, RegionSettings, Study, split_model, split_named
 
 log = logging.getLogger("htgeo")
 Say = Callable[[str], None]
@@ -52,8 +52,8 @@ def run_study(
     study
         Settings, from `load_study`.
     out
-        Folder for ``cube/``, ``rows.json``, ``scores.json``, ``maps/risk.html``, ``export/``, ``study.yaml`` and
-        ``log.txt``.
+        Folder for ``cube/``, ``rows.json``, ``scores.json``, ``models/``, ``maps/risk.html``, ``export/``, ``study.yaml``
+        and ``log.txt``.
     say
         Called with a line at each stage.
     scheduler
@@ -101,13 +101,17 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         tell(f"grid: {len(grid.cells):,} cells of resolution {grid.resolution}, {len(grid.days):,} days")
         cube = _count(study, sources, grid, tell)
         save_cube(cube, out / "cube", message="counts", settings_hash=digest)
-        cube = _learn(study, open_cube(out / "cube"), tell)
+        cube, models = _learn(study, open_cube(out / "cube"), tell)
         stored = cube.drop_vars(variables_of(cube, "feature"))
         commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
         tell(f"store: {out / 'cube'} at commit {commit}")
         cube = open_cube(out / "cube")
         table = _score(study, cube, out)
         log.info("scores\n%s", table["value"].to_pandas().T.to_string())
+        reports = {name: item.report for name, item in sources.items()}
+        for called, model in models.items():
+            save_model(model, out / "models" / called, scores=table, reports=reports)
+        tell(f"models: {out / 'models'}")
         _write_products(study, cube, areas[0], out, tell)
     return table
 
@@ -209,19 +213,21 @@ def _count(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.D
     return cube
 
 
-def _learn(study: Study, cube: xr.Dataset, tell: Say) -> xr.Dataset:
-    """Add features and label, fit every model, add its risk."""
+def _learn(study: Study, cube: xr.Dataset, tell: Say) -> tuple[xr.Dataset, dict[str, Model]]:
+    """Add features and label, fit every model, add its risk; return the models too."""
     items = [study.features] if isinstance(study.features, str) else study.features
     cube = add_features(cube, _features(list(items), cube))
     layer = TARGET if TARGET in cube else study.label.source
     cube = add_label(cube, AnyWithin(layer, days=study.label.within_days))
     first_test = study.split.validate_until + timedelta(days=1)
     train, _ = split_time(cube, str(first_test))
+    models = {}
     for item in study.models:
-        model = _model(study, *split_named(item))
-        tell(f"fitting {model.name} on {str(train.time.values[0])[:10]} to {str(train.time.values[-1])[:10]}")
-        cube = add_risk(cube, model.fit(train))
-    return cube
+        called, name, options = split_model(item)
+        models[called] = model = _model(study, name, options)
+        tell(f"fitting {called} on {str(train.time.values[0])[:10]} to {str(train.time.values[-1])[:10]}")
+        cube = add_risk(cube, model.fit(train), name=f"risk_{called}")
+    return cube, models
 
 
 def _features(items: list[Named], cube: xr.Dataset) -> list[Feature]:

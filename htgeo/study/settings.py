@@ -212,14 +212,25 @@ class Study(Settings):
     @classmethod
     def _known_models(cls, models: list[Named]) -> list[Named]:
         for item in models:
-            _built(MODELS, *split_named(item))
-        _refuse_doubles("model", [split_named(item)[0] for item in models])
+            _, name, options = split_model(item)
+            _built(MODELS, name, options)
+        _refuse_doubles("model", [split_model(item)[0] for item in models])
         return models
 
     @property
     def model_names(self) -> list[str]:
         """Names of the models, in order."""
-        return [split_named(item)[0] for item in self.models]
+        return [split_model(item)[0] for item in self.models]
+
+
+def split_model(item: Named) -> tuple[str, str, dict[str, Any]]:
+    """Return what a model is called in this study (its option `as`, else its name), its name and its options."""
+    name, options = split_named(item)
+    called = options.pop("as", name)
+    if not isinstance(called, str) or not called.isidentifier():
+        message = f"the model {name!r} cannot be called {called!r} (as): use letters, digits and _"
+        raise ValueError(message)
+    return called, name, options
 
 
 def split_named(item: Named) -> tuple[str, dict[str, Any]]:
@@ -236,7 +247,7 @@ def split_named(item: Named) -> tuple[str, dict[str, Any]]:
 def _refuse_doubles(kind: str, names: list[str]) -> None:
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
-        message = f"the {kind} {double!r} stands twice; one of each can be given"
+        message = f"the {kind} {double!r} stands twice; give one of them another name: {{{double}: {{as: {double}_2, …}}}}"
         raise ValueError(message)
 
 

@@ -28,7 +28,7 @@ from htgeo.sources.events import COLUMNS
 from htgeo.sources.files import VECTOR_SUFFIXES
 from htgeo.sources.precision import CITY
 from htgeo.study.run import _count, _features, _grid, _model, _region
-from htgeo.study.settings import TARGET, SourceSettings, Study, split_named
+from htgeo.study.settings import TARGET, SourceSettings, Study, split_model
 
 SAMPLE_BYTES = 400_000
 """Read of an event file to estimate its rows and the share of the label's events."""
@@ -94,7 +94,7 @@ def study_sizes(study: Study) -> Sizes:
     share, coarse = _label_share(study, sample)
     spread = {name for name, (_, table) in heads.items() if table is not None and _mostly_areas(table)}
     graph = _Graph.of_trials(study, grid, other=share < 1, coarse=coarse, spread=spread - {study.label.source})
-    models = [_model(study, *split_named(item)) for item in study.models]
+    models = [_model(study, *split_model(item)[1:]) for item in study.models]
     split, outputs = study.split, study.outputs
     train_days = (split.validate_until - study.grid.start).days + 1
     test_days = (split.test_until - split.validate_until).days
