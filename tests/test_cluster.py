@@ -1,6 +1,7 @@
 """A run on threads, on worker processes and on a running scheduler gives the same, also when a worker is killed."""
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -15,13 +16,16 @@ from pathlib import Path
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
-from distributed import Client
+import xarray as xr
+from distributed import Client, LocalCluster
 
 import htgeo as ht
 from htgeo.core import cluster, progress
 from htgeo.core.errors import InputError
 from htgeo.cube.schema import variables_of
+from htgeo.sources.events import EventScan
 from htgeo.study import load_study, run_study
 
 STUDY = """\
@@ -202,6 +206,179 @@ def test_versions_differ__note_says_which() -> None:
 def test_worker_without_htgeo__refused() -> None:
     with pytest.raises(InputError, match=r"a worker of 'tcp://host:1' has no htgeo; install htgeo 1\.0 there"):
         cluster._check_workers(FakeClient(htgeo=None), "tcp://host:1")
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[Client]:
+    """A cluster of one worker with two threads in this process."""
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0") as made,
+        Client(made, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def bad_rows(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Complaints with every kind of bad row, doubles near and far among them, in two files of each format."""
+    folder = tmp_path_factory.mktemp("bad")
+    table = pd.read_csv(city / "complaints.csv.gz", dtype=str, keep_default_na=False)
+    table = pd.concat([table[:2000], table[10:12], table[:1500:100], table[2000:3000], table[2500:2510]])
+    table.iloc[::97, table.columns.get_loc("CMPLNT_FR_DT")] = "soon"
+    table.iloc[::89, table.columns.get_loc("ADDR_PCT_CD")] = "(null)"
+    table.iloc[5::83, table.columns.get_loc("Latitude")] = "0"
+    table.iloc[5::61, table.columns.get_loc("RPT_DT")] = "01/01/1999"
+    files: dict[str, list[Path]] = {"csv": [], "csv.gz": [], "parquet": []}
+    for number, rows in enumerate((table[:2015], table[2015:])):
+        text = rows.to_csv(index=False).splitlines(keepends=True)
+        text[100], text[777] = "1,2,3\n", '1,"open\n'
+        plain, packed, parquet = (folder / f"{number}.{suffix}" for suffix in files)
+        plain.write_text("".join(text), "utf-8")
+        packed.write_bytes(gzip.compress("".join(text).encode()))
+        rows.to_parquet(parquet, row_group_size=700)
+        for suffix, path in zip(files, (plain, packed, parquet), strict=True):
+            files[suffix].append(path)
+    return files
+
+
+def scanned(scan: EventScan) -> tuple[pd.DataFrame, dict[str, object], pd.DataFrame]:
+    """Return all events, the report and the rows set aside."""
+    events = pd.concat([batch.table for batch in scan], ignore_index=True)
+    return events.astype(dict.fromkeys(("area", "precision", "category"), "str")), *told(scan.report)
+
+
+def told(report: ht.RowReport) -> tuple[dict[str, object], pd.DataFrame]:
+    return report.to_dict(), report.quarantine.sort_values(["file", "row"], ignore_index=True)
+
+
+def assert_same_scan(one: tuple, other: tuple) -> None:
+    pd.testing.assert_frame_equal(one[0], other[0])
+    assert one[1] == other[1]
+    pd.testing.assert_frame_equal(one[2], other[2])
+
+
+def scan_of(kind: str, paths: list[Path], areas: list[ht.Region], batch_rows: int) -> EventScan:
+    if kind == "nypd_complaints":
+        return ht.scan_events(kind, paths, areas=areas, batch_rows=batch_rows)
+    columns = {"id": "CMPLNT_NUM", "occurred": "RPT_DT", "lon": "Longitude", "lat": "Latitude", "category": "OFNS_DESC"}
+    options = {"columns": columns | {"area": "ADDR_PCT_CD"}, "area_layer": "precinct", "time_format": "%m/%d/%Y"}
+    return ht.scan_events("table", paths, areas=areas, batch_rows=batch_rows, **options)
+
+
+@pytest.mark.parametrize(("suffix", "batch_rows"), [("csv", 250), ("csv", 1700), ("csv.gz", 250), ("parquet", 500)])
+@pytest.mark.parametrize("kind", ["nypd_complaints", "table"])
+@pytest.mark.filterwarnings("ignore::htgeo.core.errors.RowsWarning")
+def test_scan_on_workers__equals_scan_here(
+    kind: str, suffix: str, batch_rows: int, bad_rows, boroughs, precincts, threads: Client
+) -> None:
+    scan = scan_of(kind, bad_rows[suffix], [boroughs, precincts], batch_rows)
+    here = scanned(scan)
+    before, _ = progress.task_counts(threads)
+    with threads.as_current():
+        there = scanned(scan)
+    after, _ = progress.task_counts(threads)
+    assert after - before >= 3 * sum(1 for _ in scan) * (2 if kind == "nypd_complaints" else 1)
+    assert_same_scan(there, here)
+    assert len(here[2]) == here[1]["quarantined"]
+    assert here[2]["reason"].str.contains("seen before").sum() > 20
+
+
+@pytest.mark.parametrize("batch_rows", [1, 170, 999, 10**6])
+@pytest.mark.filterwarnings("ignore::htgeo.core.errors.RowsWarning")
+def test_any_batch_size__equals_reading_at_once(batch_rows: int, bad_rows, boroughs, precincts) -> None:
+    paths = bad_rows["csv"]
+    events = ht.read_events("nypd_complaints", paths, areas=[boroughs, precincts])
+    expected = scanned(EventScan(lambda: iter([events])))
+    if batch_rows == 1:  # in pieces of about one row, of a shorter file
+        paths = [short(path, 40) for path in paths]
+        expected = scanned(scan_of("nypd_complaints", paths, [boroughs, precincts], 10**6))
+    assert_same_scan(scanned(scan_of("nypd_complaints", paths, [boroughs, precincts], batch_rows)), expected)
+
+
+def short(path: Path, lines: int) -> Path:
+    """Write the first lines of a file beside it."""
+    beside = path.with_name(f"short-{path.name}")
+    beside.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:lines]), "utf-8")
+    return beside
+
+
+def test_in_order__bounded_and_in_order(threads: Client) -> None:
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(40):
+            drawn.append(number)
+            yield number
+
+    given: list[int] = []
+    with threads.as_current():
+        for result in cluster.in_order(begin, given.append, end, items()):
+            assert len(drawn) - result <= cluster.IN_FLIGHT * 2
+            assert result == len([r for r in given if r <= result]) - 1
+    assert given == list(range(40))
+
+
+def begin(item: int) -> tuple[int, int]:
+    """Take longer for even items than for odd ones."""
+    time.sleep(0.01 * (item % 2 == 0))
+    return item, item
+
+
+def end(made: int, answer: None) -> int:
+    assert answer is None
+    return made
+
+
+def refuse_seven(item: int) -> tuple[int, int]:
+    if item == 7:
+        message = "seven"
+        raise InputError(message)
+    return item, item
+
+
+@pytest.mark.parametrize("on_workers", [False, True])
+def test_in_order__errors_come_in_order(on_workers: bool, threads: Client) -> None:
+    given: list[int] = []
+    with threads.as_current() if on_workers else contextlib.nullcontext():
+        results = cluster.in_order(refuse_seven, lambda _: None, end, range(20))
+        with pytest.raises(InputError, match=r"^seven$"):
+            given.extend(results)
+    assert given == list(range(7))
+
+
+def test_worker_without_the_file__message_speaks_of_the_file_system(tmp_path: Path, threads: Client) -> None:
+    from htgeo.sources.files import file_parts
+
+    (tmp_path / "a.csv").write_text("a\n1\n2\n")
+    parts = list(file_parts(tmp_path / "a.csv", ["a"], batch_rows=1))
+    (tmp_path / "a.csv").unlink()
+    message = r"there is no file '.*a\.csv' on .*, where a part of it is to be read: the workers .* that they share"
+    with threads.as_current(), pytest.raises(InputError, match=message):
+        list(cluster.in_order(lambda part: (part.read(), None), lambda _: None, lambda made, _: made, parts))
+
+
+def test_scan_left_early__leaves_no_work(bad_rows, threads: Client) -> None:
+    with threads.as_current():
+        scan = iter(scan_of("nypd_complaints", bad_rows["csv"], [], 100))
+        next(scan)
+        assert threads.who_has()
+        del scan
+        wait_until(lambda: not threads.who_has() and not any(threads.processing().values()), 60)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::htgeo.core.errors.RowsWarning")
+def test_scan_on_worker_processes__cube_equals_that_of_reading_at_once(bad_rows, boroughs, precincts, grid) -> None:
+    areas = [boroughs, precincts]
+    expected = ht.grid_events(
+        {"crime": ht.read_events("nypd_complaints", bad_rows["csv"], areas=areas)}, grid
+    ).compute()
+    with cluster.scheduler("local:2x1"):
+        scan = scan_of("nypd_complaints", bad_rows["csv"], areas, 200)
+        found = ht.grid_events({"crime": scan}, grid).compute()
+        (worker_pid,) = cluster.in_order(lambda item: (os.getpid(), item), lambda _: None, lambda pid, _: pid, [1])
+    assert worker_pid != os.getpid()
+    xr.testing.assert_identical(found, expected)
 
 
 @pytest.mark.slow

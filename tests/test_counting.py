@@ -1,5 +1,6 @@
 """Counts as known, parts, reporting triangles, population, and the same cube for any batches, order and chunks."""
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -194,7 +195,7 @@ def test_scan__doubles_in_later_batches_and_files(tmp_path: Path) -> None:
     columns = {"id": "id", "occurred": "day", "lon": "lon", "lat": "lat"}
     paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
     scan = ht.scan_events("table", paths, columns=columns, batch_rows=2)
-    assert [len(events) for events in scan] == [3, 2]  # the parser gives small files in one piece
+    assert [len(events) for events in scan] == [2, 1, 1, 1]
     assert scan.report.reasons == {"id seen before": 2}
     assert scan.report.quarantine[["file", "row"]].values.tolist() == [["a.csv", 4], ["b.csv", 2]]
     pd.DataFrame({"day": pd.to_datetime(["2021-01-05"] * 5), "lon": LON, "lat": LAT}).to_parquet(tmp_path / "c.parquet")
@@ -310,17 +311,26 @@ def test_tally__areas_are_bounded_by_the_cube(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_batches__with_open_quotes_and_left_early(tmp_path: Path) -> None:
-    from htgeo.sources.files import read_batches, read_rows
+    from htgeo.sources.files import file_parts, read_rows
 
-    (tmp_path / "a.csv").write_bytes(b"a,b\n" + (b'1,"2"\n' * 999 + b'3,"4\n') * 2000)
+    lines = b"a,b\n" + (b'1,"2"\n' * 999 + b'3,"4\n') * 2000
+    (tmp_path / "a.csv").write_bytes(lines)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(lines, 1))
     whole, malformed = read_rows(tmp_path / "a.csv", ["a"])
-    tables, bad = zip(*read_batches(tmp_path / "a.csv", ["a"], batch_rows=300_000), strict=True)
-    assert len(tables) > 1
-    pd.testing.assert_frame_equal(pd.concat(tables), whole)
-    assert [row for part in bad for row in part] == malformed == list(range(1000, 2_000_001, 1000))
-    code = "import sys; from htgeo.sources.files import read_batches; next(read_batches(sys.argv[1], ['a'], batch_rows=1000))"
+    assert malformed == list(range(1000, 2_000_001, 1000))
+    for name, count in (("a.csv", 7), ("a.csv.gz", 11)):  # a packed file comes in pieces of one MiB
+        batches = [part.read() for part in file_parts(tmp_path / name, ["a"], batch_rows=300_000)]
+        assert len(batches) == count
+        before = np.cumsum([0] + [len(table) + len(bad) for table, bad in batches])
+        assert before[-1] == 2_000_000
+        tables = [table.set_axis(table.index + start) for (table, _), start in zip(batches, before, strict=False)]
+        pd.testing.assert_frame_equal(pd.concat(tables), whole)
+        assert [start + row for (_, bad), start in zip(batches, before, strict=False) for row in bad] == malformed
+    code = (
+        "import sys; from htgeo.sources.files import file_parts; next(file_parts(sys.argv[1], ['a'], batch_rows=1000))"
+    )
     for _ in range(3):
-        subprocess.run([sys.executable, "-c", code, tmp_path / "a.csv"], check=True)
+        subprocess.run([sys.executable, "-c", code, tmp_path / "a.csv.gz"], check=True)
 
 
 def test_complaint_at_a_station_without_precinct__is_known_to_the_city(

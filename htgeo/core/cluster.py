@@ -4,20 +4,30 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import chain, islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from htgeo.core.errors import HtgeoError, InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 SECONDS_TO_CONNECT = 5
 LOCAL = re.compile(r"local(?::(?P<workers>[1-9]\d*)x(?P<threads>[1-9]\d*))?")
 REMOTE = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 MUST_MATCH = ("htgeo", "dask", "distributed", "icechunk", "numba", "numpy", "xarray", "zarr")
 """Packages whose objects travel to the workers."""
+IN_FLIGHT = 2
+"""Items at work for each thread of the workers."""
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Told = TypeVar("Told")
+Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -29,7 +39,8 @@ def scheduler(address: str | None = None) -> Iterator["Client | None"]:
     address
         None: the active client of a notebook where there is one, else threads of this process. ``local``: worker
         processes on this machine, ended with the block; ``local:4x2`` for 4 processes of 2 threads. ``tcp://host:port``:
-        a running scheduler, whose workers have htgeo installed and share the file system of the store.
+        a running scheduler, whose workers have htgeo installed and share the file system of the store and of the
+        files that are read batch by batch.
 
     Yields
     ------
@@ -75,6 +86,84 @@ def current_client() -> "Client | None":
         return None if distributed is None else distributed.Client.current()
     except ValueError:
         return None
+
+
+def in_order(
+    begin: Callable[[Item], tuple[Made, Told]],
+    between: Callable[[Told], Answer],
+    end: Callable[[Made, Answer], Result],
+    items: Iterable[Item],
+) -> Iterator[Result]:
+    """Yield ``end(made, between(told))`` for each item, in order, where ``made, told = begin(item)``.
+
+    Without an active client, one item after the other. With one, `begin` and `end` run on its workers, where what is
+    made stays, so many items at a time that memory is bounded; `between` runs here, on one item after the other.
+
+    Parameters
+    ----------
+    begin
+        Starts the work on an item; the same each time it is run.
+    between
+        Knows the items before.
+    end
+        Ends the work on an item.
+    items
+        Items; those given at the same time are in memory together.
+    """
+
+    def work(item: Item) -> Result:
+        made, told = begin(item)
+        return end(made, between(told))
+
+    client = current_client()
+    return map(work, items) if client is None else _on_workers(client, begin, between, end, iter(items))
+
+
+def _on_workers(
+    client: "Client",
+    begin: Callable[[Item], tuple[Made, Told]],
+    between: Callable[[Told], Answer],
+    end: Callable[[Made, Answer], Result],
+    items: Iterator[Item],
+) -> Iterator[Result]:
+    import dask
+
+    def submit(work: Callable[..., Any], *arguments: Any, priority: int = 0) -> "Future[Any]":
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):  # items may hold tables
+            return client.submit(work, *arguments, priority=priority, pure=False)
+
+    threads: dict[str, int] = client.nthreads()  # type: ignore[no-untyped-call]  # dask has no types here
+    most = IN_FLIGHT * max(1, sum(threads.values()))
+    begin_there, end_there = submit(_itself, begin), submit(_itself, end)  # sent once, not with each item
+    begun, ended = deque[tuple[Any, Any]](), deque[Any]()
+    try:
+        while True:
+            for item in islice(items, most - len(begun) - len(ended)):
+                both = submit(_begin, begin_there, item)
+                begun.append((both, submit(itemgetter(1), both)))
+            while begun and (not ended or begun[0][1].status == "finished"):
+                both, told = begun[0]
+                ended.append(submit(_end, end_there, both, between(told.result()), priority=1))
+                begun.popleft()
+            if not ended:
+                return
+            yield ended[0].result()
+            ended.popleft()
+    finally:
+        for future in (begin_there, end_there, *chain.from_iterable(begun), *ended):
+            future.release()  # an error would hold it
+
+
+def _itself(work: Callable[..., Any]) -> Callable[..., Any]:
+    return work
+
+
+def _begin(begin: Callable[[Item], tuple[Made, Told]], item: Item) -> tuple[Made, Told]:
+    return begin(item)
+
+
+def _end(end: Callable[[Made, Answer], Result], both: tuple[Made, Told], answer: Answer) -> Result:
+    return end(both[0], answer)
 
 
 @contextmanager

@@ -136,12 +136,16 @@ def scan_events(
     `grid_events` asks for it. Of the kinds, ``table`` (without `demote_stacked`) and ``nypd_complaints`` read in
     batches; others, and vector files, are read at once.
 
+    With an active dask client, batches are read and judged on its workers, two at a time for each of their threads; the
+    events are the same. The workers read plain CSV and Parquet files themselves, from a file system that they share;
+    packed and vector files are read here.
+
     Parameters
     ----------
     kind, path, areas, **options
         As for `read_events`.
     batch_rows
-        About the number of rows in memory at a time.
+        About the number of rows of a batch; one is in memory at a time, with a client two for each thread.
 
     Returns
     -------

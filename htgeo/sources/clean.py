@@ -1,36 +1,26 @@
 """The one place where rows are judged: each row of a file is kept, repaired or quarantined, with a reason."""
 
-import os
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 
-from htgeo.core.errors import InputError, RowsWarning
-from htgeo.sources.events import COLUMNS, Events, RowReport, require_usable
+from htgeo.core.errors import InputError
+from htgeo.sources.columns import Columns
+from htgeo.sources.events import COLUMNS, MALFORMED, Events, RowReport, require_usable
 from htgeo.sources.region import Region
-from htgeo.sources.seen import Seen
-from htgeo.sources.texts import NULLS, OFFSET, cast_all, is_time, read_numbers, whole_number
+from htgeo.sources.seen import Earlier, Told
+from htgeo.sources.texts import OFFSET, is_time
 
 EARLIEST = "1900-01-01"
 MAX_LON, MAX_LAT = 180, 90
-MALFORMED = "malformed line: wrong number of fields, or an open quote"
-FAULTS = (
-    "unreadable date",
-    "no readable known date",
-    "unreadable coordinates",
-    "latitude or longitude out of range",
-    "latitude and longitude look swapped",
-    "outside the study area",
-)
-"""Reasons that speak of a wrong setting when many rows have them."""
-FAULT_SHARE, MANY = 0.2, 100
 MARGIN_KM = 0.5
 """A point this near to the study area still counts as inside (shorelines, street geocoders)."""
+LOCATING = Lock()
+"""Areas are for one thread at a time; a worker of a cluster may judge several batches."""
 
 
 def check_zone(time_zone: str) -> None:
@@ -42,7 +32,7 @@ def check_zone(time_zone: str) -> None:
         raise InputError(message) from error
 
 
-class Rows:
+class Rows(Columns):
     """The rows of a source on their way to events.
 
     Parameters
@@ -57,9 +47,9 @@ class Rows:
         Index into `files` for each row; None when there is one file.
     malformed
         (file, row number) of lines that could not be split into fields; they count as quarantined rows.
-    seen
-        Keys of the rows before these, where the rows are one batch of several; None where they are all. Only all rows
-        together are judged as a whole (no readable date, everything outside the study area).
+    whole
+        Whether these are all rows, or a batch of them. Only all rows together are judged as a whole (no readable date,
+        everything outside the study area), and a batch may repeat rows of earlier ones; see `told` and `set_after`.
     """
 
     def __init__(
@@ -69,22 +59,22 @@ class Rows:
         files: Sequence[str | Path],
         file_of: np.ndarray | None = None,
         malformed: Sequence[tuple[int, int]] = (),
-        seen: Seen | None = None,
+        *,
+        whole: bool = True,
     ) -> None:
-        self.row = table.index.to_numpy()
-        self.table = table.reset_index(drop=True)
+        super().__init__(table)
         self.source = source
         self.files = tuple(Path(f).name for f in files)
         self.file_of = np.zeros(len(table), int) if file_of is None else file_of
         self.malformed = malformed
-        self.seen = seen
+        self.whole = whole
+        self.lines_before = 0
+        self._clocks: dict[str, bool] = {}
+        self._keyed, self._keys, self._double = np.zeros(0, int), np.zeros(0, np.uint64), ""
         self._reasons: list[str] = [""]
         self._reason = np.zeros(len(table), np.int8)
         self.repairs: dict[str, np.ndarray] = {}
         self.notes: list[str] = []
-        self.unreadable = np.zeros(len(table), bool)
-        self._texts: dict[str, tuple[np.ndarray, pd.Series]] = {}
-        self._casts: dict[tuple[str, str], np.ndarray | None] = {}
 
     @property
     def usable(self) -> np.ndarray:
@@ -103,86 +93,6 @@ class Rows:
         mask = np.asarray(mask, bool)
         if mask.any():
             self.repairs[what] = self.repairs.get(what, np.zeros(len(self.row), bool)) | mask
-
-    def each(self, columns: Sequence[str], judge: Callable[[pd.Series], pd.Series]) -> pd.Series:
-        """Return ``judge(text)`` for every row of a column, working on its distinct texts only.
-
-        Parameters
-        ----------
-        columns
-            One column; or two, joined by a space, the second being 00:00:00 where missing.
-        judge
-            Gets stripped texts, missing where they say so in words, and returns a value for each.
-        """
-        codes, text = self._distinct(columns[0])
-        for column in columns[1:]:
-            more, clock = self._distinct(column)
-            pairs, distinct = pd.factorize(codes * np.int64(len(clock)) + more)
-            one, two = np.divmod(distinct, max(len(clock), 1))
-            codes = pairs
-            text = (
-                text.take(one).reset_index(drop=True) + " " + clock.fillna("00:00:00").take(two).reset_index(drop=True)
-            )
-        return pd.Series(judge(text).array.take(codes))
-
-    def _distinct(self, column: str) -> tuple[np.ndarray, pd.Series]:
-        """Return the number of each row's text among the distinct ones, and these, stripped."""
-        if column not in self._texts:
-            values = self.table[column]
-            if not pd.api.types.is_string_dtype(values):
-                values = values.astype("string").astype("str")
-            codes, distinct = pd.factorize(values, use_na_sentinel=False)
-            text = pd.Series(distinct, dtype="str").str.strip()
-            self._texts[column] = codes, text.mask(text.str.lower().isin(NULLS) | text.isna())
-        return self._texts[column]
-
-    def read_ahead(self, *, texts: Sequence[str], numbers: Mapping[str, str]) -> None:
-        """Take columns apart on several threads.
-
-        Parameters
-        ----------
-        texts
-            Columns for `each`, `text`, `code` and `category`.
-        numbers
-            Columns for `number` (``"float64"``) and `key` (``"int64"``).
-        """
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done in [pool.submit(self._cast, *number) for number in numbers.items()] + [
-                pool.submit(self._distinct, column) for column in texts
-            ]:
-                done.result()
-
-    def _cast(self, column: str, dtype: str) -> np.ndarray | None:
-        """Return a column as numbers, None where one of its texts is none."""
-        if (column, dtype) not in self._casts:
-            self._casts[column, dtype] = cast_all(self.table[column], dtype)
-        return self._casts[column, dtype]
-
-    def text(self, column: str) -> pd.Series:
-        """Return a column as stripped text, missing where it says so in words."""
-        return self.each([column], lambda text: text)
-
-    def code(self, column: str) -> pd.Series:
-        """Return a column of whole-number codes as text: ``110.0`` becomes ``110``."""
-        return self.each([column], whole_number)
-
-    def category(self, column: str, judge: Callable[[pd.Series], pd.Series] = lambda text: text) -> pd.Series:
-        """Return a column of few distinct texts as categories; see `each`."""
-        codes, text = self._distinct(column)
-        number, names = pd.factorize(judge(text))
-        return pd.Series(pd.Categorical.from_codes(number[codes], names))
-
-    def number(self, column: str, decimal: str = ".") -> np.ndarray:
-        """Return a column as float64, NaN where missing or unreadable (noted in `unreadable`)."""
-        values = self.table[column]
-        if pd.api.types.is_numeric_dtype(values):
-            return values.to_numpy(float)
-        plain = self._cast(column, "float64") if decimal == "." else None
-        if plain is not None:
-            return np.asarray(plain, float)
-        number = self.each([column], lambda text: read_numbers(text, decimal)).to_numpy(float)
-        self.unreadable |= np.isnan(number) & self.each([column], pd.Series.notna).to_numpy()
-        return number
 
     def times(self, columns: Sequence[str], time_format: str = "ISO8601") -> pd.Series:
         """Return times from one column, or from a date and a time column, by their declared format.
@@ -219,8 +129,8 @@ class Rows:
                 raise InputError(message) from error
 
         times = self.each(columns, judge)
-        if self.seen is not None and times.notna().any():
-            self.seen.require_one_clock(columns[0], times)
+        if times.notna().any():
+            self._clocks[columns[0]] = times.dt.tz is not None
         return times
 
     def judge_times(self, occurred: pd.Series, known: pd.Series, columns: Sequence[str], time_format: str) -> pd.Series:
@@ -236,7 +146,7 @@ class Rows:
         )
         self.quarantine(missing, "no date")
         self.quarantine(occurred.isna().to_numpy(), "unreadable date")
-        if self.seen is None and self.usable.sum() == 0 and len(self.row):
+        if self.whole and self.usable.sum() == 0 and len(self.row):
             example = self.table[columns[0]].dropna().iloc[:1].to_list()
             message = (
                 f"no date of {self.files[0]} in column {columns[0]!r} can be read with the format {time_format!r}; "
@@ -248,7 +158,7 @@ class Rows:
         if (occurred.dt.tz is None) != (known.dt.tz is None):
             message = f"in {self.files[0]} only one of occurred and known has an offset from UTC; give time_zone for times without"
             raise InputError(message)
-        if self.seen is None and known.isna().all() and occurred.notna().any():
+        if self.whole and known.isna().all() and occurred.notna().any():
             message = f"no date in {self.files[0]} on which an event became known can be read; check its column and format (known_format)"
             raise InputError(message)
         self.quarantine(known.isna().to_numpy(), "no readable known date")
@@ -266,9 +176,22 @@ class Rows:
         usable = self.usable
         double = np.zeros(len(usable), bool)
         double[usable] = (keys[usable].duplicated() & keys[usable].notna()).to_numpy()
-        if self.seen is not None:
-            double[usable] |= self.seen.before(what, keys[usable]) & keys[usable].notna().to_numpy()
         self.quarantine(double, what)
+        if not self.whole:
+            self._keyed, self._double = np.flatnonzero(self.usable & keys.notna().to_numpy()), what
+            self._keys = pd.util.hash_array(keys.iloc[self._keyed].astype("str").to_numpy(dtype=object))
+
+    def told(self, file: int) -> Told:
+        """Return what the batches after this one must know; forget what took the columns apart."""
+        self._texts, self._casts = {}, {}
+        return Told(file, len(self.row) + len(self.malformed), self._clocks, self._keys)
+
+    def set_after(self, earlier: Earlier) -> None:
+        """Quarantine the rows that repeat those of earlier batches, and count rows from the start of the file."""
+        double = np.zeros(len(self.row), bool)
+        double[self._keyed] = earlier.has_key
+        self.quarantine(double, self._double)
+        self.lines_before = earlier.lines
 
     def judge_places(
         self, lon: np.ndarray, lat: np.ndarray, areas: Sequence[Region], area: pd.Series | None = None
@@ -298,8 +221,9 @@ class Rows:
         }
         ok = ~np.logical_or.reduce(list(bad.values()))
         if areas:
-            inside = areas[0].covers(np.where(ok, lon, np.nan), np.where(ok, lat, np.nan), margin_km=MARGIN_KM)
-            swapped = ~inside & areas[0].covers(lat, lon, margin_km=MARGIN_KM)
+            with LOCATING:
+                inside = areas[0].covers(np.where(ok, lon, np.nan), np.where(ok, lat, np.nan), margin_km=MARGIN_KM)
+                swapped = ~inside & areas[0].covers(lat, lon, margin_km=MARGIN_KM)
             bad["latitude and longitude look swapped"] = swapped
             bad["outside the study area"] = ok & ~inside & ~swapped
             self._refuse_all_outside(bad, lon, lat, placed)
@@ -314,7 +238,7 @@ class Rows:
     ) -> None:
         swapped, outside = bad["latitude and longitude look swapped"], bad["outside the study area"]
         judged = self.usable & ~np.isnan(lon) & ~np.isnan(lat) & ~placed
-        if self.seen is not None or not judged.any() or not (swapped | outside)[judged].all():
+        if not self.whole or not judged.any() or not (swapped | outside)[judged].all():
             return
         first = np.flatnonzero(judged)[0]
         hint = (
@@ -338,20 +262,17 @@ class Rows:
         """Return the numbers so far."""
         usable = self.usable
         reason = np.array(self._reasons, dtype=object)[self._reason[~usable]]
-        faults = np.isin(reason, FAULTS).sum() + len(self.malformed)
-        if len(usable) >= MANY and faults > FAULT_SHARE * len(usable):
-            message = f"{faults:,} of {len(usable):,} rows of {', '.join(self.files)} cannot be read as told: look at their reasons, and at the columns and formats given"
-            warnings.warn(message, RowsWarning, stacklevel=4)
         mended = np.logical_or.reduce([np.zeros(len(usable), bool), *self.repairs.values()]) & usable
         reasons = pd.Series(reason).value_counts().to_dict()
         if self.malformed:
             reasons[MALFORMED] = len(self.malformed)
         aside = self.table[~usable].reset_index(drop=True)
-        aside.insert(0, "reason", reason)
-        aside.insert(0, "row", self.row[~usable])
-        aside.insert(0, "file", [self.files[i] for i in self.file_of[~usable]])
+        aside.insert(0, "reason", pd.Series(reason, dtype="str"))
+        aside.insert(0, "row", self.lines_before + self.row[~usable])
+        aside.insert(0, "file", pd.Series([self.files[i] for i in self.file_of[~usable]], dtype="str"))
         lines = pd.DataFrame(
-            [(self.files[file], row, MALFORMED) for file, row in self.malformed], columns=["file", "row", "reason"]
+            [(self.files[file], self.lines_before + row, MALFORMED) for file, row in self.malformed],
+            columns=["file", "row", "reason"],
         )
         aside = pd.concat([aside, lines], ignore_index=True) if self.malformed else aside
         report = RowReport(
@@ -367,7 +288,7 @@ class Rows:
             notes=tuple(self.notes),
             quarantine=aside,
         )
-        if self.seen is None:
+        if self.whole:
             require_usable(report)
         return report
 

@@ -1,13 +1,15 @@
-"""CSV files (plain, gzip, zip) to tables of text, in batches or at once on several threads."""
+"""CSV files (plain, gzip, zip) to tables of text, part by part."""
 
+import atexit
 import csv
 import gzip
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +25,8 @@ PART = 2**26
 """Least bytes of a file that a thread reads."""
 Batch = tuple[pd.DataFrame, list[int]]
 """A table whose index is the row number, from 1, and the row numbers of malformed lines."""
+Reader = Callable[[], Batch]
+"""Reads rows that follow each other in a file; their numbers count from the first of them."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class CsvLayout:
     delimiter: str
 
 
-def read_csv(path: Path, columns: Sequence[str], layout: CsvLayout, batch_rows: int | None) -> Iterator[Batch]:
-    """Read some columns of a CSV as text.
+def csv_readers(path: Path, columns: Sequence[str], layout: CsvLayout, batch_rows: int | None) -> Iterator[Reader]:
+    """Yield readers of the parts of a CSV, as text; parts of a plain one are read when and where they are called.
 
     Parameters
     ----------
@@ -47,88 +51,94 @@ def read_csv(path: Path, columns: Sequence[str], layout: CsvLayout, batch_rows: 
     layout
         How it is written.
     batch_rows
-        About the number of rows in a batch; None: all at once, a large plain file on several threads.
+        About the number of rows in a part; None: all, or, of a large plain file, as much as a thread should read.
     """
-    spans = _spans(path) if batch_rows is None and path.suffix.lower() not in PACKED else []
-    if len(spans) <= 1:
-        with _unpacked(path) as stream:
-            yield from _Part(path, columns, layout, first=True).batches(stream, batch_rows)
+    if path.suffix.lower() not in PACKED:
+        for start, stop in pairwise(_edges(path, batch_rows, has_header=layout.has_header)):
+            yield partial(_read_span, path, columns, layout, start, stop)
         return
-    parts = [_Part(path, columns, layout, first=start == 0) for start, _ in spans]
-    with ThreadPoolExecutor(len(parts)) as pool:
-        read = list(pool.map(_Part.of_span, parts, spans))
-    before = 0
-    tables, malformed = [], list[int]()
-    for part, (table, bad) in zip(parts, read, strict=True):
-        table.index += before
-        tables.append(table)
-        malformed += [before + row for row in bad]
-        before += part.lines
-    yield pd.concat(tables), malformed
-
-
-def _spans(path: Path) -> list[tuple[int, int]]:
-    """Return where threads start and stop in a file, at ends of lines."""
-    size = path.stat().st_size
-    parts = max(1, min(os.cpu_count() or 1, size // PART))
-    edges = [0]
-    with path.open("rb") as file:
-        for n in range(1, parts):
-            file.seek(n * size // parts)
-            file.readline()
-            edges.append(file.tell())
-    return list(pairwise(sorted({*edges, size})))
-
-
-class _Part:
-    """A CSV, or a part of it that begins and stops at ends of lines."""
-
-    def __init__(self, path: Path, columns: Sequence[str], layout: CsvLayout, *, first: bool) -> None:
-        self.path, self.columns, self.layout, self.first = path, columns, layout, first
-        self.lines = 0
-
-    def of_span(self, span: tuple[int, int]) -> Batch:
-        """Read the part at once."""
-        with _Span(self.path, *span) as stream:
-            ((table, malformed),) = self.batches(stream, None)
-        return table, malformed
-
-    def batches(self, stream: Any, batch_rows: int | None) -> Iterator[Batch]:
-        """Read the part from a stream of its bytes."""
-        import pyarrow as pa
-        import pyarrow.csv as pacsv
-
-        layout, uneven = self.layout, list[int]()
-
-        def skip(row: Any) -> str:
-            uneven.append(row.number)
-            return "skip"
-
-        if self.first and layout.has_header:
+    with _unpacked(path) as stream:
+        if layout.has_header:
             stream.readline()
-        lines = SoundLines(stream, self.path.name, layout.delimiter, limited=self.path.suffix.lower() in PACKED)
-        given = 0  # rows given so far, malformed ones included
-        try:
-            reader = pacsv.open_csv(
-                lines,
-                pacsv.ReadOptions(
-                    column_names=layout.columns, encoding=layout.encoding, use_threads=False, block_size=PIECE
-                ),
-                pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
-                pacsv.ConvertOptions(
-                    include_columns=self.columns, column_types=dict.fromkeys(self.columns, pa.string())
-                ),
-            )
-            for table, last in _gathered(reader, batch_rows):
-                batch, given = _numbered(table, lines, uneven, given, last)
-                yield batch
-        except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
-            if "Empty CSV" not in str(error):
-                raise InputError(_csv_fault(self.path, layout.encoding, error)) from error
-            yield pd.DataFrame(columns=list(self.columns)), lines.broken
-        finally:
-            lines.stop()
-        self.lines = lines.count
+        for table, malformed in _parsed(stream, path, columns, layout, batch_rows):
+            if len(table) or malformed:
+                yield partial(already_read, table, malformed)
+
+
+def _edges(path: Path, batch_rows: int | None, *, has_header: bool) -> list[int]:
+    """Return where parts of a file start and stop, at ends of lines."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if has_header:
+            file.readline()
+        start = file.tell()
+        if batch_rows is None:
+            parts = min(os.cpu_count() or 1, (size - start) // PART)
+        else:
+            lines = file.read(PIECE)
+            parts = round((size - start) * max(lines.count(b"\n"), 1) / max(len(lines), 1) / batch_rows)
+        edges = {start, size}
+        for n in range(1, parts):
+            file.seek(start + n * (size - start) // parts - 1)
+            file.readline()
+            edges.add(file.tell())
+    return sorted(edges)
+
+
+def _read_span(path: Path, columns: Sequence[str], layout: CsvLayout, start: int, stop: int) -> Batch:
+    with _Span(path, start, stop) as stream:
+        ((table, malformed),) = _parsed(stream, path, columns, layout, None)
+    return table, malformed
+
+
+def already_read(table: pd.DataFrame, malformed: list[int]) -> Batch:
+    """Return rows that can only be read from the start of their file: a reader of them."""
+    return table, malformed
+
+
+def _parsed(
+    stream: Any, path: Path, columns: Sequence[str], layout: CsvLayout, batch_rows: int | None
+) -> Iterator[Batch]:
+    """Read lines of a CSV from a stream of bytes; rows are numbered within each batch."""
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    uneven = list[int]()
+
+    def skip(row: Any) -> str:
+        uneven.append(row.number)
+        return "skip"
+
+    lines = SoundLines(stream, path.name, layout.delimiter, limited=path.suffix.lower() in PACKED)
+    given = 0  # rows given so far, malformed ones included
+    reader: Any = ()
+
+    def end() -> None:
+        """The parser reads ahead in a thread of its own, which must not outlive the file, nor this process."""
+        lines.stop()
+        with suppress(Exception):  # whoever leaves early does not want to know
+            deque(reader, maxlen=0)
+
+    atexit.register(end)
+    try:
+        reader = pacsv.open_csv(
+            lines,
+            pacsv.ReadOptions(
+                column_names=layout.columns, encoding=layout.encoding, use_threads=False, block_size=PIECE
+            ),
+            pacsv.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
+            pacsv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
+        )
+        for table, last in _gathered(reader, batch_rows):
+            batch, given = _numbered(table, lines, uneven, given, last)
+            yield batch
+    except (pa.ArrowInvalid, UnicodeDecodeError, LookupError) as error:
+        if "Empty CSV" not in str(error):
+            raise InputError(_csv_fault(path, layout.encoding, error)) from error
+        yield pd.DataFrame(columns=list(columns)), lines.broken
+    finally:
+        atexit.unregister(end)
+        end()
 
 
 class _Span:
@@ -172,7 +182,7 @@ def _gathered(reader: Any, batch_rows: int | None) -> Iterator[tuple[Any, bool]]
 
 
 def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last: bool) -> tuple[Batch, int]:
-    """Return a batch with the numbers of its rows in the file, and the last number used.
+    """Return a batch with the numbers of its rows, from 1, and the number of rows given with it.
 
     The parser counts the lines it got, so its numbers of uneven lines leave out those with open quotes.
     """
@@ -186,8 +196,8 @@ def _numbered(table: Any, lines: SoundLines, uneven: list[int], given: int, last
     sound = np.flatnonzero(~aside[given:])[: len(table)]
     end = count if last else given + int(sound[-1]) + 1
     frame: pd.DataFrame = table.to_pandas()
-    frame.index = pd.Index(given + 1 + sound)
-    return (frame, (given + 1 + np.flatnonzero(aside[given:end])).tolist()), end
+    frame.index = pd.Index(1 + sound)
+    return (frame, (1 + np.flatnonzero(aside[given:end])).tolist()), end
 
 
 def _csv_fault(path: Path, encoding: str, error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The event table and the report of what became of each row."""
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from htgeo.core.errors import InputError
+from htgeo.core.errors import InputError, RowsWarning
 
 COLUMNS = ("occurred", "known", "lon", "lat", "area", "precision", "category", "weight")
 """Columns of an event table, in this order."""
 QUARANTINE_KEPT = 100_000
 """Most quarantined rows that a scan keeps; all are counted."""
+MALFORMED = "malformed line: wrong number of fields, or an open quote"
+"""Reason of lines that could not be split into fields."""
+FAULTS = (
+    "unreadable date",
+    "no readable known date",
+    "unreadable coordinates",
+    "latitude or longitude out of range",
+    "latitude and longitude look swapped",
+    "outside the study area",
+    MALFORMED,
+)
+"""Reasons that speak of a wrong setting when many rows have them."""
+FAULT_SHARE, MANY = 0.2, 100
 SHOWN = 20
 """Most known names that a message lists."""
 
@@ -242,7 +256,12 @@ def merged_report(reports: Sequence[RowReport]) -> RowReport:
 
 
 def require_usable(report: RowReport) -> None:
-    """Raise if no row can be used."""
+    """Warn if many of all rows cannot be read as told, raise if none can be used."""
+    faults = sum(report.reasons.get(reason, 0) for reason in FAULTS)
+    rows = report.rows - report.reasons.get(MALFORMED, 0)
+    if rows >= MANY and faults > FAULT_SHARE * rows:
+        message = f"{faults:,} of {rows:,} rows of {', '.join(report.files)} cannot be read as told: look at their reasons, and at the columns and formats given"
+        warnings.warn(message, RowsWarning, stacklevel=5)
     if report.rows and report.quarantined == report.rows:
         reasons = ", ".join(f"{count:,} x {reason}" for reason, count in report.reasons.items())
         message = f"no row of {', '.join(report.files)} can be used: {reasons}"

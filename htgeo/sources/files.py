@@ -4,7 +4,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from platform import node
 from typing import Any
 
 import numpy as np
@@ -12,7 +17,7 @@ import pandas as pd
 
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
-from htgeo.sources.csv_file import Batch, CsvLayout, column_names, read_csv
+from htgeo.sources.csv_file import Batch, CsvLayout, Reader, already_read, column_names, csv_readers
 
 PERSON = re.compile(r"^(susp|vic|perp)_|^(victim|trafficker|suspect|offender)\b|^age_group$", re.IGNORECASE)
 """Columns about victims and suspects: they never reach memory beyond the reader."""
@@ -32,6 +37,19 @@ def existing(path: str | Path) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Part:
+    """Rows that follow each other in a file, read together: here, or on a worker that sees the same file."""
+
+    path: Path
+    reader: Reader
+
+    def read(self) -> Batch:
+        """Return the rows, numbered from 1."""
+        with _faults_told(self.path):
+            return self.reader()
+
+
 def read_rows(
     path: str | Path,
     columns: Sequence[str],
@@ -40,15 +58,19 @@ def read_rows(
     encoding: str = "utf-8",
     delimiter: str = ",",
 ) -> Batch:
-    """Read some columns of a table file at once; see `read_batches`."""
-    tables, malformed = [], []
-    for table, bad in read_batches(path, columns, names=names, encoding=encoding, delimiter=delimiter):
-        tables.append(table)
-        malformed += bad
-    return (pd.concat(tables) if len(tables) > 1 else tables[0]), malformed
+    """Read some columns of a table file at once, a large plain CSV on several threads; see `file_parts`."""
+    parts = list(file_parts(path, columns, names=names, encoding=encoding, delimiter=delimiter))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        batches = list(pool.map(Part.read, parts))
+    before, malformed = 0, list[int]()
+    for table, bad in batches:
+        table.index += before
+        malformed += [before + row for row in bad]
+        before += len(table) + len(bad)
+    return (pd.concat([table for table, _ in batches]) if len(batches) > 1 else batches[0][0]), malformed
 
 
-def read_batches(
+def file_parts(
     path: str | Path,
     columns: Sequence[str],
     *,
@@ -56,8 +78,8 @@ def read_batches(
     encoding: str = "utf-8",
     delimiter: str = ",",
     batch_rows: int | None = None,
-) -> Iterator[Batch]:
-    """Read some columns of a table file batch by batch; the other columns never reach memory as a table.
+) -> Iterator[Part]:
+    """Cut a table file into parts that can be read by themselves; other columns never reach memory as a table.
 
     Parameters
     ----------
@@ -71,45 +93,58 @@ def read_batches(
     encoding, delimiter
         Of a CSV.
     batch_rows
-        About the number of rows in a batch; None: all. A vector file is one batch.
+        About the number of rows in a part; None: all. A vector file is one part.
 
     Yields
     ------
-    table : DataFrame
-        Text columns for CSV, the file's own types otherwise; the index is the row number, from 1.
-    malformed : list of int
-        Row numbers of a CSV with too many or too few fields.
+    Part
+        Its `read` returns a table (text columns for CSV, the file's own types otherwise) whose index is the row
+        number, and the row numbers of a CSV with too many or too few fields. Plain CSV and Parquet are read then,
+        other files when the part is yielded.
 
     Raises
     ------
     InputError
         If the file is absent, empty, damaged, in another encoding, or lacks a column.
     """
-    path = existing(path)
+    path = existing(path).absolute()  # a worker has another working folder
     suffix = path.suffix.lower()
-    try:
-        rows = 0
+    empty = True
+    with _faults_told(path):
         if suffix == ".parquet":
-            batches = _read_parquet(path, columns, batch_rows)
+            readers = _parquet_readers(path, columns, batch_rows)
         elif suffix in VECTOR_SUFFIXES or (suffix == ".zip" and _is_shapefile(path)):
-            batches = iter([(_read_vector(path, columns), [])])
+            readers = _vector_readers(path, columns)
         else:
             header = list(names) if names is not None else column_names(path, encoding=encoding, delimiter=delimiter)
             require_columns(columns, header, path.name)
             layout = CsvLayout(header, names is None, encoding, delimiter)
-            batches = read_csv(path, columns, layout, batch_rows)
-        for table, malformed in batches:
-            rows += len(table) + len(malformed)
-            yield table, malformed
+            readers = csv_readers(path, columns, layout, batch_rows)
+        for reader in readers:
+            empty = False
+            yield Part(path, reader)
+    if empty:
+        message = f"{path.name} has no rows"
+        raise InputError(message)
+
+
+@contextmanager
+def _faults_told(path: Path) -> Iterator[None]:
+    """Say in plain words why a file cannot be read."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        message = (
+            f"there is no file {str(path)!r} on {node()!r}, where a part of it is to be read: the workers of a cluster "
+            "read files themselves; put the file on a file system that they share, or read it without the cluster"
+        )
+        raise InputError(message) from error
     except PermissionError as error:
         message = f"{str(path)!r} may not be read: {error}"
         raise InputError(message) from error
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         message = f"{path.name} is damaged or cut short ({error}); fetch the file again"
         raise InputError(message) from error
-    if not rows:
-        message = f"{path.name} has no rows"
-        raise InputError(message)
 
 
 def require_columns(wanted: Sequence[str], present: Sequence[str], file: str) -> None:
@@ -135,20 +170,45 @@ def formula_safe(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].map(guard) for name in text})
 
 
-def _read_parquet(path: Path, columns: Sequence[str], batch_rows: int | None) -> Iterator[Batch]:
+def _parquet_readers(path: Path, columns: Sequence[str], batch_rows: int | None) -> Iterator[Reader]:
+    with _opened_parquet(path) as file:
+        require_columns(columns, file.schema_arrow.names, path.name)
+        rows = file.metadata.num_rows
+    size = batch_rows or max(rows, 1)
+    for start in range(0, rows, size):
+        yield partial(_read_parquet, path, columns, start, min(start + size, rows))
+
+
+def _read_parquet(path: Path, columns: Sequence[str], start: int, stop: int) -> Batch:
+    """Read rows `start` to `stop` of the row groups that hold them."""
+    import pyarrow as pa
+
+    taken = []
+    with _opened_parquet(path) as file:
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+        ends = np.cumsum(sizes)
+        first, last = np.searchsorted(ends, [start, stop - 1], side="right").tolist()
+        at = int(ends[first]) - sizes[first]
+        for part in file.iter_batches(stop - start, row_groups=range(first, last + 1), columns=list(columns)):
+            skip = max(start - at, 0)
+            if skip < len(part):
+                taken.append(part.slice(skip, stop - at - skip))
+            at += len(part)
+            if at >= stop:
+                break
+        frame: pd.DataFrame = pa.Table.from_batches(taken).to_pandas(ignore_metadata=True)
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
+    return frame, []
+
+
+@contextmanager
+def _opened_parquet(path: Path) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            require_columns(columns, file.schema_arrow.names, path.name)
-            size = batch_rows or max(file.metadata.num_rows, 1)
-            first = 1
-            for part in file.iter_batches(size, columns=list(columns)):
-                frame: pd.DataFrame = pa.Table.from_batches([part]).to_pandas(ignore_metadata=True)
-                frame.index = pd.RangeIndex(first, first + len(frame))
-                first += len(frame)
-                yield frame, []
+            yield file
     except pa.ArrowInvalid as error:
         message = f"{path.name} is not a Parquet file, or damaged: {error}"
         raise InputError(message) from error
@@ -157,6 +217,12 @@ def _read_parquet(path: Path, columns: Sequence[str], batch_rows: int | None) ->
 def _is_shapefile(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         return any(name.lower().endswith(".shp") for name in archive.namelist())
+
+
+def _vector_readers(path: Path, columns: Sequence[str]) -> Iterator[Reader]:
+    table = _read_vector(path, columns)
+    if len(table):
+        yield partial(already_read, table, [])
 
 
 def _read_vector(path: Path, columns: Sequence[str]) -> pd.DataFrame:

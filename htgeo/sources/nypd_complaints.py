@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from htgeo.sources.base import Source
+from htgeo.sources.batches import judge_batches
 from htgeo.sources.clean import Rows
 from htgeo.sources.events import Events
 from htgeo.sources.precision import CITY, masked_categories, point_counts
 from htgeo.sources.region import Region
-from htgeo.sources.table import check_area_names, read_files, scan_files
+from htgeo.sources.table import check_area_names, read_files
 from htgeo.sources.texts import whole_number
 
 COLUMNS = ("CMPLNT_NUM", "CMPLNT_FR_DT", "CMPLNT_FR_TM", "RPT_DT", "ADDR_PCT_CD", "OFNS_DESC", "Latitude", "Longitude")
@@ -49,14 +50,14 @@ class NypdComplaints(Source):
 
     def scan(self, paths: Sequence[Path], areas: Sequence[Region], batch_rows: int) -> Iterator[Events]:
         """Read complaint files batch by batch, twice: masked categories show in all rows together."""
-        batches = scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows)
-        counts = reduce(_added, (self._judge(rows, areas).points() for rows in batches))
-        masked = masked_categories(counts)
-        for rows in scan_files(self.name, paths, COLUMNS, batch_rows=batch_rows):
-            yield self._judge(rows, areas).events(masked)
+        judge = partial(self._judge, areas=areas)
+        counts = judge_batches(judge, _Judged.points, self.name, paths, COLUMNS, batch_rows)
+        events = partial(_Judged.events, masked=masked_categories(reduce(_added, counts)))
+        yield from judge_batches(judge, events, self.name, paths, COLUMNS, batch_rows)
 
     def _judge(self, rows: Rows, areas: Sequence[Region]) -> "_Judged":
-        rows.read_ahead(texts=COLUMNS[1:6], numbers={"CMPLNT_NUM": "int64", "Latitude": "float64", "Longitude": "float64"})
+        numbers = {"CMPLNT_NUM": "int64", "Latitude": "float64", "Longitude": "float64"}
+        rows.read_ahead(texts=COLUMNS[1:6], numbers=numbers)
         occurred, known = _day_and_time(rows), rows.each(["RPT_DT"], _day)
         known = rows.judge_times(occurred, known, ["CMPLNT_FR_DT"], "%Y-%m-%d or %m/%d/%Y")
         category = rows.category("OFNS_DESC")

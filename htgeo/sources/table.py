@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,12 +12,12 @@ import pandas as pd
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.sources.base import Source
-from htgeo.sources.clean import Rows, check_zone
+from htgeo.sources.batches import judge_batches
+from htgeo.sources.clean import LOCATING, Rows, check_zone
 from htgeo.sources.events import Events
-from htgeo.sources.files import read_batches
+from htgeo.sources.files import read_rows
 from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
 from htgeo.sources.region import Region
-from htgeo.sources.seen import Seen
 
 KEYS = ("occurred", "known", "lon", "lat", "x", "y", "category", "id", "area", "weight")
 
@@ -97,23 +98,23 @@ class Table(Source):
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the files by the column mapping."""
-        (rows,) = scan_files(self.name, paths, self._wanted(paths), **self._csv)
-        return self._events(rows, areas)
+        rows = read_files(self.name, paths, self._wanted(paths), **self._csv)
+        return self._events(self._judge(rows, areas), areas)
 
     def scan(self, paths: Sequence[Path], areas: Sequence[Region], batch_rows: int) -> Iterator[Events]:
         """Read the files batch by batch, but at once where stacked points are looked for in all of them."""
         if self.demote_stacked:
             yield self.read(paths, areas)
             return
-        for rows in scan_files(self.name, paths, self._wanted(paths), batch_rows=batch_rows, **self._csv):
-            yield self._events(rows, areas)
+        judge, events = partial(self._judge, areas=areas), partial(self._events, areas=areas)
+        yield from judge_batches(judge, events, self.name, paths, self._wanted(paths), batch_rows, **self._csv)
 
     @property
     def _csv(self) -> dict[str, Any]:
         names = None if self.header else self.names
         return {"names": names, "encoding": self.encoding, "delimiter": self.delimiter}
 
-    def _events(self, rows: Rows, areas: Sequence[Region]) -> Events:
+    def _judge(self, rows: Rows, areas: Sequence[Region]) -> "_Judged":
         occurred_columns = _listed(self.columns["occurred"])
         occurred = self._local(rows.times(occurred_columns, self.time_format))
         known = occurred
@@ -128,18 +129,20 @@ class Table(Source):
         weight = self._weight(rows)
         if "id" in self.columns:
             rows.drop_doubles(rows.text(self.columns["id"]), "id seen before")
-        precision = np.where(np.isnan(lon), self.area_layer or "", "point").astype(object)
-        precision, area = self._demote(rows, lon, lat, area, category, areas, precision)
+        return _Judged(rows, occurred, known, lon, lat, area, category, weight)
+
+    def _events(self, judged: "_Judged", areas: Sequence[Region]) -> Events:
+        precision, area = self._demote(judged, areas)
         point = precision == "point"
-        return rows.events(
-            occurred=occurred,
-            known=known,
-            lon=np.where(point, lon, np.nan),
-            lat=np.where(point, lat, np.nan),
+        return judged.rows.events(
+            occurred=judged.occurred,
+            known=judged.known,
+            lon=np.where(point, judged.lon, np.nan),
+            lat=np.where(point, judged.lat, np.nan),
             area=area,
             precision=precision,
-            category=category,
-            weight=weight,
+            category=judged.category,
+            weight=judged.weight,
         )
 
     def _wanted(self, paths: Sequence[Path]) -> list[str]:
@@ -191,21 +194,15 @@ class Table(Source):
         rows.quarantine(~(np.isfinite(weight) & (weight >= 0)), "weight missing, negative or infinite")
         return weight
 
-    def _demote(
-        self,
-        rows: Rows,
-        lon: np.ndarray,
-        lat: np.ndarray,
-        area: pd.Series,
-        category: pd.Series,
-        areas: Sequence[Region],
-        precision: np.ndarray,
-    ) -> tuple[np.ndarray, pd.Series]:
+    def _demote(self, judged: "_Judged", areas: Sequence[Region]) -> tuple[np.ndarray, pd.Series]:
         """Find coordinates that stand for an area in every layer, the finest first; demote or report them."""
+        rows, lat, area, category = judged.rows, judged.lat, judged.area, judged.category
+        precision = np.where(np.isnan(judged.lon), self.area_layer or "", "point").astype(object)
         usable = rows.usable
-        lon = np.where(usable, lon, np.nan)
+        lon = np.where(usable, judged.lon, np.nan)
         for region in sorted(areas, key=len, reverse=True):
-            number = region.locate(lon, lat)
+            with LOCATING:
+                number = region.locate(lon, lat)
             found_names = pd.Series(np.array([*region.names, None], dtype=object)[number])
             names = area if region.layer == self.area_layer else found_names
             masked = one_point_per_area(lon, lat, names, category.where(usable)) & usable
@@ -224,6 +221,20 @@ class Table(Source):
         if not self.demote_stacked:
             return precision, area
         return demote_stand_ins(rows, lon, lat, areas, precision, area)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Rows judged one by one, before coordinates that stand for an area are looked for."""
+
+    rows: Rows
+    occurred: pd.Series
+    known: pd.Series
+    lon: np.ndarray
+    lat: np.ndarray
+    area: pd.Series
+    category: pd.Series
+    weight: np.ndarray | float
 
 
 def demote_stand_ins(
@@ -268,30 +279,15 @@ def check_area_names(rows: Rows, names: pd.Series, layer: str, areas: Sequence[R
     return names.mask(unknown)
 
 
-def read_files(source: str, paths: Sequence[Path], columns: Sequence[str]) -> Rows:
+def read_files(source: str, paths: Sequence[Path], columns: Sequence[str], **csv: Any) -> Rows:
     """Read the same columns of several files as one set of rows; files may differ in their other columns."""
-    (rows,) = scan_files(source, paths, columns)
-    return rows
-
-
-def scan_files(
-    source: str, paths: Sequence[Path], columns: Sequence[str], *, batch_rows: int | None = None, **csv: Any
-) -> Iterator[Rows]:
-    """Yield the rows of several files batch by batch, or all at once where `batch_rows` is None."""
-    seen = None if batch_rows is None else Seen()
-    tables, malformed = [], []
+    tables, malformed = [], list[tuple[int, int]]()
     for number, path in enumerate(paths):
-        for table, bad in read_batches(path, columns, batch_rows=batch_rows, **csv):
-            bad_here = [(number, row) for row in bad]
-            if seen is not None:
-                yield Rows(table, source, paths, np.full(len(table), number), bad_here, seen)
-            else:
-                tables.append((number, table))
-                malformed += bad_here
-    if seen is None:
-        file_of = np.repeat([number for number, _ in tables], [len(table) for _, table in tables])
-        whole = pd.concat([table for _, table in tables]) if len(tables) > 1 else tables[0][1]
-        yield Rows(whole, source, paths, file_of, malformed)
+        table, bad = read_rows(path, columns, **csv)
+        tables.append(table)
+        malformed += [(number, row) for row in bad]
+    file_of = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    return Rows(pd.concat(tables) if len(tables) > 1 else tables[0], source, paths, file_of, malformed)
 
 
 def _listed(value: Any) -> list[Any]:
