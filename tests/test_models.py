@@ -7,7 +7,8 @@ from conftest import no_compute
 from sklearn.metrics import roc_auc_score
 
 import htgeo as ht
-from htgeo.core.errors import CubeError, InputError
+from htgeo.core.cluster import scheduler
+from htgeo.core.errors import CubeError
 from htgeo.models import MODELS
 
 OPTIONS = {name: {"max_trees": 40, "validation_days": 20} for name in ("lightgbm", "xgboost")}
@@ -68,6 +69,26 @@ class TestContract:
     def test_same_seed__same_bytes(self, labelled: xr.Dataset, train: xr.Dataset, name: str) -> None:
         one, two = (ht.add_risk(labelled, make(name).fit(train))[f"risk_{name}"].values for _ in range(2))
         assert one.tobytes() == two.tobytes()
+
+    def test_shuffled_labels__chance(self, labelled: xr.Dataset, name: str) -> None:
+        """A model that finds anything in labels dealt out at random has seen what it must forecast."""
+        label = labelled["crime_any_within_7"]
+        values = label.values.copy()
+        known = ~np.isnan(values)
+        values[known] = np.random.default_rng(5).permutation(values[known])
+        shuffled = labelled.assign(crime_any_within_7=(label.dims, values, label.attrs))
+        model = make(name).fit(ht.split_time(shuffled, SPLIT)[0])
+        risk = model.predict(shuffled).sel(time=slice(SPLIT, "2021-06-24")).values.ravel()
+        observed = shuffled["crime_any_within_7"].sel(time=slice(SPLIT, "2021-06-24")).values.ravel()
+        assert roc_auc_score(observed, risk) == pytest.approx(0.5, abs=0.02)
+
+    @pytest.mark.slow
+    def test_workers__same_bytes(self, labelled: xr.Dataset, train: xr.Dataset, name: str) -> None:
+        here = make(name).fit(train).predict(labelled).values
+        for workers in (1, 4):
+            with scheduler(f"local:{workers}x1"):
+                there = make(name).fit(train).predict(labelled).values
+            assert there.tobytes() == here.tobytes(), f"{workers} workers"
 
     def test_bad_use__clear_messages(
         self, cube: xr.Dataset, labelled: xr.Dataset, train: xr.Dataset, name: str

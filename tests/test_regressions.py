@@ -127,12 +127,13 @@ def test_static__refuses_sums_over_all_days(cube: xr.Dataset) -> None:
         ht.add_features(cube.assign(hot=cube["crime"].sum("time")), [ht.Static(["hot"])])
 
 
-def test_count_label__is_no_probability(cube: xr.Dataset) -> None:
+def test_count_label__is_forecast_as_a_count(cube: xr.Dataset) -> None:
     counted = ht.add_label(cube, ht.CountWithin("crime", days=7))
-    with pytest.raises(
-        CubeError, match=r"is a count; the risk of historical_rate is a probability: use htgeo.AnyWithin"
-    ):
-        ht.HistoricalRate().fit(counted)
+    counted = ht.add_risk(counted, ht.HistoricalRate().fit(ht.split_time(counted, "2021-05-01")[0]))
+    assert [v for v in counted if str(v).startswith(("risk", "expected"))] == ["expected_historical_rate"]
+    later = counted.sel(time=slice("2021-05-01", "2021-06-24"))
+    total, seen = (float(later[v].sum()) for v in ("expected_historical_rate", "crime_count_within_7"))
+    assert total == pytest.approx(seen, rel=0.2)
 
 
 def test_fractional_points__make_a_soft_label(grid: ht.Grid) -> None:
