@@ -11,7 +11,10 @@ from htgeo.core.cluster import scheduler
 from htgeo.core.errors import CubeError
 from htgeo.models import MODELS
 
-OPTIONS = {name: {"max_trees": 40, "validation_days": 20} for name in ("lightgbm", "xgboost")}
+OPTIONS = {
+    **{name: {"max_trees": 40, "validation_days": 20} for name in ("lightgbm", "xgboost")},
+    "calibrated": {"days": 40},
+}
 SPLIT = "2021-05-10"
 
 

@@ -1,9 +1,13 @@
 """Models: cube in, calibrated risk out. A new model is one file here and one import line."""
 
+from htgeo.models.bands import add_bands, band_coverage
 from htgeo.models.base import MODELS, Model, add_risk
+from htgeo.models.blend import Blend
+from htgeo.models.calibrated import Calibrated
 from htgeo.models.ewma_kernel import EwmaKernel
 from htgeo.models.explain import Explanation, add_contributions, explain
 from htgeo.models.importance import partial_dependence, permutation_importance
+from htgeo.models.intervals import expected_counts
 from htgeo.models.kernel_density import KernelDensity
 from htgeo.models.lightgbm_model import LightGBM
 from htgeo.models.promap import ProMap
@@ -16,6 +20,8 @@ from htgeo.models.xgboost_model import XGBoost
 
 __all__ = [
     "MODELS",
+    "Blend",
+    "Calibrated",
     "EwmaKernel",
     "EwmaRate",
     "Explanation",
@@ -28,8 +34,11 @@ __all__ = [
     "SameWeekdayRate",
     "ShrunkRate",
     "XGBoost",
+    "add_bands",
     "add_contributions",
     "add_risk",
+    "band_coverage",
+    "expected_counts",
     "explain",
     "load_model",
     "partial_dependence",

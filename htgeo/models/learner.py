@@ -9,7 +9,7 @@ from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.options import build
 from htgeo.models.base import MODELS, Model
-from htgeo.models.calibration import log_odds
+from htgeo.models.calibration import log_expected, log_odds
 from htgeo.tensors.matrix import Matrix
 
 OFFSET = "offset"
@@ -77,7 +77,7 @@ class Learner(Model):
         """Return ``{"offset": lazy log-odds or log rate (cell, time)}`` of a fitted offset; empty where there is none."""
         if start is None:
             return {}
-        line = _log_rates if not self.label_["probability"] else log_odds
+        line = log_odds if self.label_["probability"] else log_expected
         return {OFFSET: map_blocks(line, start.predict(cube))}
 
     def _require_events(self, samples: Matrix, **spans: np.ndarray) -> None:
@@ -86,7 +86,3 @@ class Learner(Model):
             if not (samples.y[rows] > 0).any():
                 message = f"no event falls into the {what} days; the cube has {samples.shape[1]} training days, of which the last {self.validation_days} validate: change validation_days"
                 raise CubeError(message)
-
-
-def _log_rates(expected: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(np.maximum(expected, np.float32(1e-9))))
