@@ -73,6 +73,14 @@ class TestContract:
         one, two = (ht.add_risk(labelled, make(name).fit(train))[f"risk_{name}"].values for _ in range(2))
         assert one.tobytes() == two.tobytes()
 
+    def test_two_fits__are_never_one_in_a_graph(self, labelled: xr.Dataset, train: xr.Dataset, name: str) -> None:
+        short = train.isel(time=slice(100))
+        models = [make(name).fit(short), make(name).fit(train)]
+        apart = [model.predict(labelled).values for model in models]
+        both = xr.Dataset({f"risk_{n}": model.predict(labelled) for n, model in enumerate(models)}).compute()
+        for n, risk in enumerate(apart):
+            np.testing.assert_array_equal(both[f"risk_{n}"].values, risk)
+
     def test_shuffled_labels__chance(self, labelled: xr.Dataset, name: str) -> None:
         """A model that finds anything in labels dealt out at random has seen what it must forecast."""
         label = labelled["crime_any_within_7"]

@@ -8,10 +8,10 @@ MAX_STEPS = 60
 CONVERGED = 1e-10
 """Gain in mean log-likelihood below which the fit ends."""
 SMALLEST_STEP = 1e-12
-ROWS_AT_ONCE = 200_000
+ROWS_AT_ONCE = 100_000
 MAX_LINE = 30.0
 """Linear predictors are cut here: e^30 is more than any count."""
-FAMILIES = ("binomial", "poisson")
+FAMILIES = ("binomial", "cloglog", "poisson")
 
 
 def fit_glm(
@@ -30,9 +30,10 @@ def fit_glm(
     design : array, shape (sample, column)
         Columns of about unit spread, without an intercept.
     y : array, shape (sample,)
-        Binomial: 0, 1 or a share between. Poisson: counts of at least 0.
+        Binomial and cloglog: 0, 1 or a share between. Poisson: counts of at least 0.
     family
-        ``"binomial"`` (log-odds are linear) or ``"poisson"`` (log rates are).
+        ``"binomial"`` (log-odds are linear), ``"poisson"`` (log rates are), or ``"cloglog"`` (the log rate of a Poisson
+        count is, of which only y = any or none is seen: the probability is ``1 - exp(-exp(line))``).
     weight : array, shape (sample,)
         What a sample stands for; 1 by default.
     offset : array, shape (sample,)
@@ -57,24 +58,20 @@ def fit_glm(
     def likelihood(beta: np.ndarray) -> float:
         found = -0.5 * float(penalty @ beta**2)
         for rows, x in _slabs(design):
-            line = np.clip(x @ beta + offset[rows], -MAX_LINE, MAX_LINE)
-            normaliser = np.logaddexp(0.0, line) if family == "binomial" else np.exp(line)
-            found += float(weight[rows] @ (y[rows] * line - normaliser)) / total
+            found += float(weight[rows] @ _likelihoods(x @ beta + offset[rows], y[rows], family)) / total
         return found
 
     def step_from(beta: np.ndarray) -> np.ndarray:
         slope = -penalty * beta
         hessian = np.diag(penalty + SMALLEST_STEP)
         for rows, x in _slabs(design):
-            line = np.clip(x @ beta + offset[rows], -MAX_LINE, MAX_LINE)
-            mean = 1 / (1 + np.exp(-line)) if family == "binomial" else np.exp(line)
-            spread = mean * (1 - mean) if family == "binomial" else mean
-            slope += x.T @ (weight[rows] * (y[rows] - mean)) / total
+            pull, spread = _derivatives(x @ beta + offset[rows], y[rows], family)
+            slope += x.T @ (weight[rows] * pull) / total
             hessian += (x * (weight[rows] * spread / total)[:, None]).T @ x
         return np.linalg.solve(hessian, slope)
 
     beta = np.zeros(design.shape[1] + 1)
-    beta[0] = _start(float(weight @ y) / total, float(weight @ offset) / total, family)
+    beta[0] = _start(float(weight @ y) / total, family) - float(weight @ offset) / total
     best = likelihood(beta)
     for _ in range(MAX_STEPS):
         step = step_from(beta)
@@ -103,9 +100,7 @@ def fit_line(score: np.ndarray, events: np.ndarray, trials: np.ndarray | float =
     return line_of(np.asarray(score, float)[some], share, family="binomial", weight=trials[some])
 
 
-def line_of(
-    score: np.ndarray, y: np.ndarray, *, family: str, weight: np.ndarray | None = None
-) -> tuple[float, float]:
+def line_of(score: np.ndarray, y: np.ndarray, *, family: str, weight: np.ndarray | None = None) -> tuple[float, float]:
     """Return intercept and slope of log-odds or log rates as a straight line of one score; see `fit_glm`."""
     score = np.asarray(score, float)
     center, spread = float(np.average(score, weights=weight)), max(float(np.ptp(score)), SMALLEST_STEP)
@@ -113,13 +108,37 @@ def line_of(
     return float(intercept - slope * center / spread), float(slope / spread)
 
 
-def _start(mean: float, offset: float, family: str) -> float:
+def _start(mean: float, family: str) -> float:
     """Return the intercept that gives the mean without any column."""
     mean = max(mean, SMALLEST_STEP)
     if family == "poisson":
-        return float(np.log(mean)) - offset
+        return float(np.log(mean))
     mean = min(mean, 1 - SMALLEST_STEP)
-    return float(np.log(mean / (1 - mean))) - offset
+    return float(np.log(mean / (1 - mean)) if family == "binomial" else np.log(-np.log1p(-mean)))
+
+
+def _likelihoods(line: np.ndarray, y: np.ndarray, family: str) -> np.ndarray:
+    """Return the log-likelihood of each sample, without terms of y alone."""
+    line = np.clip(line, -MAX_LINE, MAX_LINE)
+    if family == "binomial":
+        return np.asarray(y * line - np.logaddexp(0.0, line))
+    rate = np.exp(line)
+    if family == "poisson":
+        return np.asarray(y * line - rate)
+    return np.asarray(y * np.log(-np.expm1(-rate)) - (1 - y) * rate)
+
+
+def _derivatives(line: np.ndarray, y: np.ndarray, family: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first derivative of each log-likelihood by the line, and the expectation of the second, negated."""
+    line = np.clip(line, -MAX_LINE, MAX_LINE)
+    if family == "binomial":
+        mean = 1 / (1 + np.exp(-line))
+        return y - mean, mean * (1 - mean)
+    rate = np.exp(line)
+    if family == "poisson":
+        return y - rate, rate
+    mean = -np.expm1(-rate)
+    return (y - mean) * rate / mean, rate**2 * np.exp(-rate) / mean
 
 
 def _slabs(design: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

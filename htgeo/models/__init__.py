@@ -6,10 +6,14 @@ from htgeo.models.blend import Blend
 from htgeo.models.calibrated import Calibrated
 from htgeo.models.ewma_kernel import EwmaKernel
 from htgeo.models.explain import Explanation, add_contributions, explain
+from htgeo.models.gamma_poisson import GammaPoisson
+from htgeo.models.hawkes import Hawkes
 from htgeo.models.importance import partial_dependence, permutation_importance
 from htgeo.models.intervals import expected_counts
 from htgeo.models.kernel_density import KernelDensity
 from htgeo.models.lightgbm_model import LightGBM
+from htgeo.models.logistic_regression import LogisticRegression
+from htgeo.models.poisson_regression import PoissonRegression
 from htgeo.models.promap import ProMap
 from htgeo.models.proxy_rate import ProxyRate
 from htgeo.models.rates import EwmaRate, HistoricalRate
@@ -25,10 +29,14 @@ __all__ = [
     "EwmaKernel",
     "EwmaRate",
     "Explanation",
+    "GammaPoisson",
+    "Hawkes",
     "HistoricalRate",
     "KernelDensity",
     "LightGBM",
+    "LogisticRegression",
     "Model",
+    "PoissonRegression",
     "ProMap",
     "ProxyRate",
     "SameWeekdayRate",

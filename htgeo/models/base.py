@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -62,7 +63,7 @@ class Model(ABC):
         if not (label.attrs["probability"] or self._counts):
             message = f"the label {label.name!r} is a count, {self.name} forecasts a probability: use htgeo.AnyWithin({label.attrs['layer']!r}, days={label.attrs['horizon']}), or a model of counts such as htgeo.LightGBM(objective='poisson')"
             raise CubeError(message)
-        mean = float(label.mean())
+        mean = float(label.mean(dtype="float64"))
         if not mean > 0:
             message = f"the label {label.name!r} has no event in the training days; choose earlier days, a longer horizon or more categories"
             raise CubeError(message)
@@ -74,7 +75,14 @@ class Model(ABC):
         self.span_ = tuple(str(cube["time"].values[i])[:10] for i in (0, -1))
         self.resolution_ = int(cube.attrs["resolution"])
         self._fit(cube, label)
+        self._identity = uuid4().hex
         return self
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        """Return what dask names tasks of this model after: two fits are never one, whatever their options."""
+        if not hasattr(self, "_identity"):
+            self._identity = uuid4().hex
+        return type(self).__name__, self._identity
 
     def predict(self, cube: xr.Dataset) -> xr.DataArray:
         """Return the risk of each cell and day, lazily.

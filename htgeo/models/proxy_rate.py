@@ -44,7 +44,7 @@ class ProxyRate(ScoreModel):
     def _prepare(self, cube: xr.Dataset) -> None:
         own = self.label_["layer"]
         others = [name.removesuffix(KNOWN) for name in variables_of(cube, "known_count")]
-        means = {layer: float(known_layer(cube, layer).mean()) for layer in others if layer != own}
+        means = {layer: float(known_layer(cube, layer).mean(dtype="float64")) for layer in others if layer != own}
         self.means_ = {layer: mean for layer, mean in means.items() if mean > 0}
         if not self.means_:
             message = (

@@ -47,7 +47,7 @@ class HistoricalRate(ScoreModel):
     summary: ClassVar[str] = "rate of all past days of the cell"
 
     def _prepare(self, cube: xr.Dataset) -> None:
-        self.mean_ = float(known_layer(cube, self.label_["layer"]).mean())
+        self.mean_ = float(known_layer(cube, self.label_["layer"]).mean(dtype="float64"))
 
     def _choices(self) -> Sequence[dict[str, Any]]:
         return ({"half_life": float("inf")},)  # no day fades
