@@ -52,7 +52,17 @@ COMMON = {
     "xgboost": ("xgboost", LEARNER),
     "lightgbm_on_gamma_poisson": ("lightgbm", {**LEARNER, "offset": "gamma_poisson"}),
     "xgboost_on_gamma_poisson": ("xgboost", {**LEARNER, "offset": "gamma_poisson"}),
-    "lstm": ("lstm", LEARNER),
+    "lstm": (
+        "lstm",
+        {
+            "offset": "logistic_regression",
+            "hidden": 16,
+            "learning_rate": 1e-3,
+            "dropout": 0.2,
+            "batch_cells": 128,
+            "validation_days": 60,
+        },
+    ),
 }
 ANCHORS = {
     "robbery8": {

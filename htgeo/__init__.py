@@ -79,6 +79,7 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
     from htgeo.labels import AnyWithin, CountWithin, Label, add_label
     from htgeo.maps import map_risk, write_map_page
     from htgeo.models import (
+        LSTM,
         Blend,
         Calibrated,
         EwmaKernel,
@@ -108,11 +109,12 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         permutation_importance,
         save_model,
     )
-    from htgeo.tensors import Matrix, to_matrix
+    from htgeo.tensors import Matrix, Samples, SequenceBlock, Sequences, read_npz, to_matrix, to_sequences, write_npz
 
 __version__ = VERSION
 
 __all__ = [
+    "LSTM",
     "ActiveShare",
     "AnyWithin",
     "AsOf",
@@ -157,6 +159,9 @@ __all__ = [
     "RowReport",
     "SameWeekday",
     "SameWeekdayRate",
+    "Samples",
+    "SequenceBlock",
+    "Sequences",
     "Series",
     "Share",
     "ShrunkRate",
@@ -194,6 +199,7 @@ __all__ = [
     "partial_dependence",
     "permutation_importance",
     "read_events",
+    "read_npz",
     "read_places",
     "read_region",
     "read_series",
@@ -205,10 +211,12 @@ __all__ = [
     "square_region",
     "tag_commit",
     "to_matrix",
+    "to_sequences",
     "validate",
     "verify",
     "write_demo_city",
     "write_map_page",
+    "write_npz",
 ]
 
 _LATER = ("features", "labels", "tensors", "models", "evaluation", "maps")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-QUICK = ("startup", "grid", "csv_to_cube", "rolling", "rings", "matrix", "mile", "features", "store", "demo")
+QUICK = ("startup", "grid", "csv_to_cube", "rolling", "rings", "matrix", "mile", "features", "store", "demo", "lstm")
 NAMES = (*QUICK, pytest.param("scale", marks=pytest.mark.slow))
 
 

@@ -65,7 +65,7 @@ def test_explain__bad_use(labelled: xr.Dataset, train: xr.Dataset) -> None:
         ht.explain(labelled, model, time="2021-05-15", cell=42)
     with pytest.raises(CubeError, match="the cube has no day 2031"):
         ht.explain(labelled, model, time="2031-05-15", cell=int(labelled["cell"][0]))
-    with pytest.raises(CubeError, match="historical_rate learns from no features"):
+    with pytest.raises(CubeError, match="historical_rate gives no contributions of features: boosted trees do"):
         ht.add_contributions(labelled, ht.HistoricalRate().fit(train))
 
 

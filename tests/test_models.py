@@ -14,6 +14,7 @@ from htgeo.models import MODELS
 OPTIONS = {
     **{name: {"max_trees": 40, "validation_days": 20} for name in ("lightgbm", "xgboost")},
     "calibrated": {"days": 40},
+    "lstm": {"hidden": 8, "epochs": 6, "validation_days": 20},
 }
 SPLIT = "2021-05-10"
 

@@ -52,6 +52,11 @@ def test_version__is_in_the_changelog() -> None:
     assert f"## {ht.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
+def test_models_page__is_made_from_the_models() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "make_models.py"))
+    assert (ROOT / "docs" / "models.md").read_text("utf-8") == script["page"](), "run: python docs/make_models.py"
+
+
 def test_features_page__is_made_from_the_features() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "make_features.py"))
     assert (ROOT / "docs" / "features.md").read_text("utf-8") == script["page"](), "run: python docs/make_features.py"

@@ -14,7 +14,11 @@ from htgeo.models.saving import ModelFileError
 
 SPLIT = "2021-05-10"
 LEARNER = {"validation_days": 20}
-OPTIONS = {"lightgbm": {"max_trees": 5, **LEARNER}, "xgboost": {"max_trees": 5, **LEARNER}}
+OPTIONS = {
+    "lightgbm": {"max_trees": 5, **LEARNER},
+    "xgboost": {"max_trees": 5, **LEARNER},
+    "lstm": {"hidden": 4, "epochs": 1, **LEARNER},
+}
 
 
 @pytest.fixture

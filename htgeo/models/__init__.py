@@ -13,6 +13,7 @@ from htgeo.models.intervals import expected_counts
 from htgeo.models.kernel_density import KernelDensity
 from htgeo.models.lightgbm_model import LightGBM
 from htgeo.models.logistic_regression import LogisticRegression
+from htgeo.models.lstm import LSTM
 from htgeo.models.poisson_regression import PoissonRegression
 from htgeo.models.promap import ProMap
 from htgeo.models.proxy_rate import ProxyRate
@@ -23,6 +24,7 @@ from htgeo.models.shrunk_rate import ShrunkRate
 from htgeo.models.xgboost_model import XGBoost
 
 __all__ = [
+    "LSTM",
     "MODELS",
     "Blend",
     "Calibrated",

@@ -23,15 +23,14 @@ BASE = "base"
 def add_contributions(cube: xr.Dataset, model: Model, *, time: str | slice | None = None) -> xr.Dataset:
     """Add what each feature adds to the log-odds of a risk, lazily and block by block.
 
-    For boosted trees these are the libraries' own SHAP values of trees (Lundberg et al. 2020), exact and fast; for the
-    LSTM, integrated gradients (Sundararajan et al. 2017).
+    For boosted trees these are the libraries' own SHAP values of trees (Lundberg et al. 2020), exact and fast.
 
     Parameters
     ----------
     cube
         The cube that the model predicts.
     model
-        A fitted model that learns from features.
+        A fitted model of boosted trees.
     time
         A day, or a slice of days, to explain; all days by default. The cube returned has these days.
 
@@ -44,7 +43,7 @@ def add_contributions(cube: xr.Dataset, model: Model, *, time: str | slice | Non
     Raises
     ------
     CubeError
-        If the model learns from no features, or the cube does not fit it.
+        If the model is none of boosted trees, or the cube does not fit it.
 
     Examples
     --------
@@ -60,7 +59,7 @@ def add_contributions(cube: xr.Dataset, model: Model, *, time: str | slice | Non
     """
     model.predict(cube)  # checks the cube
     if not model.contribution_names:
-        message = f"{model.name} learns from no features, so there is nothing to explain; its risk is {model.summary}"
+        message = f"{model.name} gives no contributions of features: boosted trees do; its risk is {model.summary}"
         raise CubeError(message)
     inputs = model.inputs(cube)
     if time is not None:
