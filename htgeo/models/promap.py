@@ -11,7 +11,7 @@ from htgeo.core.blocks import map_blocks, neighbor_sum
 from htgeo.core.errors import InputError
 from htgeo.grid.neighbors import check_rings, half_cell_matrix
 from htgeo.models.base import known_layer
-from htgeo.models.rates import PRIOR_DAYS, HistoricalRate
+from htgeo.models.rates import PRIOR_EVENTS, HistoricalRate
 
 
 @dataclass(eq=False)
@@ -67,5 +67,5 @@ def _log_weighted_rate(counts: np.ndarray, weeks: int, mean: float) -> np.ndarra
     from htgeo.models.promap_kernel import week_sums
 
     seen = week_sums(np.ones((1, counts.shape[1])), weeks)
-    rate = (week_sums(counts, weeks) + PRIOR_DAYS * mean) / (seen + PRIOR_DAYS)
+    rate = (week_sums(counts, weeks) + PRIOR_EVENTS) / (seen + PRIOR_EVENTS / mean)
     return np.asarray(np.log(rate), np.float32)

@@ -12,12 +12,14 @@ from htgeo.core.errors import InputError
 from htgeo.models.base import known_layer
 from htgeo.models.score_model import ScoreModel
 
-PRIOR_DAYS = 30
-"""The city's mean rate counts as so many days of each cell, so that no rate is 0."""
+PRIOR_EVENTS = 1.0
+"""The city's mean rate counts as the time in which a mean cell has so many events, so that no rate is 0."""
+SMALLEST_MEAN = 1e-9
+"""Events a cell and day, at least, where none are known yet."""
 
 
 def log_rate(counts: np.ndarray, half_life: float, mean: float) -> np.ndarray:
-    """Return the log of the past rate of each cell, drawn to the city's mean as if by `PRIOR_DAYS` days (cell, time)."""
+    """Return the log of the past rate of each cell, drawn to the city's mean by `PRIOR_EVENTS` (cell, time)."""
     from htgeo.features.kernels import past_rates
 
     rate = past_rates(counts, windows=np.array([half_life]))[0]
@@ -25,7 +27,7 @@ def log_rate(counts: np.ndarray, half_life: float, mean: float) -> np.ndarray:
     keep = 0.5 ** (1.0 / half_life)
     seen = days if np.isinf(half_life) else (1 - keep**days) / (1 - keep)
     total = np.where(days > 0, rate, 0) * seen
-    return np.log((total + PRIOR_DAYS * mean) / (seen + PRIOR_DAYS)).astype(np.float32)
+    return np.log((total + PRIOR_EVENTS) / (seen + PRIOR_EVENTS / mean)).astype(np.float32)
 
 
 @dataclass(eq=False)
@@ -47,7 +49,7 @@ class HistoricalRate(ScoreModel):
     summary: ClassVar[str] = "rate of all past days of the cell"
 
     def _prepare(self, cube: xr.Dataset) -> None:
-        self.mean_ = float(known_layer(cube, self.label_["layer"]).mean(dtype="float64"))
+        self.mean_ = max(float(known_layer(cube, self.label_["layer"]).mean(dtype="float64")), SMALLEST_MEAN)
 
     def _choices(self) -> Sequence[dict[str, Any]]:
         return ({"half_life": float("inf")},)  # no day fades
