@@ -19,7 +19,21 @@ os.environ.setdefault("ICECHUNK_LOG", "error")
 
 from harness import Bench
 
-NAMES = ("startup", "grid", "csv_to_cube", "rolling", "rings", "matrix", "mile", "features", "store", "scale", "demo")
+NAMES = (
+    "startup",
+    "grid",
+    "csv_to_cube",
+    "rolling",
+    "rings",
+    "matrix",
+    "lstm",
+    "mile",
+    "features",
+    "boosters",
+    "store",
+    "scale",
+    "demo",
+)
 
 
 def main() -> None:

@@ -48,11 +48,11 @@ and `benchmarks/tensors.py` end in tables beside published anchors.
 
 ## Calibration
 
-{calibrations}
+CALIBRATIONS
 
 ## Saving
 
-`htgeo.save_model(model, folder, scores=table, reports={{"crime": events.report}})` writes a folder: native files of the
+`htgeo.save_model(model, folder, scores=table, reports={"crime": events.report})` writes a folder: native files of the
 trees, arrays as safetensors, settings and what was learned as JSON, a card (`card.md`: intended use, limits, days, base
 rate, scores, rows read) and a manifest with the hash of each file. `htgeo.load_model(folder)` checks hashes and versions and
 runs nothing; a file that was changed or cut short is named in one error. Hashes tell damage, not forgery: take models from
@@ -82,18 +82,18 @@ def page() -> str:
     """Return the text of the page."""
     rows = "".join(
         f"| `{name}` | {MODELS[name].summary} | {options(MODELS[name])} |\n"
-        for name in MODELS
+        for name in sorted(MODELS)
         if not name.startswith("test_")
     )
     names = ", ".join(f"`{name}` ({CALIBRATIONS[name].summary})" for name in CALIBRATIONS)
     text = f"Maps from scores to risk, learned on days that the model did not train on: {names}."
-    return HEAD + rows + TAIL.format(calibrations=text) + sources()
+    return HEAD + rows + TAIL.replace("CALIBRATIONS", text) + sources()
 
 
 def sources() -> str:
     """Return where each method comes from, as its docstring says in the first paragraphs."""
     lines = ["\n## Methods and their sources\n"]
-    for name in MODELS:
+    for name in sorted(MODELS):
         if name.startswith("test_"):
             continue
         text = inspect.getdoc(MODELS[name]) or ""

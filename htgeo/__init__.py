@@ -97,6 +97,7 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         ProxyRate,
         SameWeekdayRate,
         ShrunkRate,
+        Tuned,
         XGBoost,
         add_bands,
         add_contributions,
@@ -108,6 +109,7 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         partial_dependence,
         permutation_importance,
         save_model,
+        tune,
     )
     from htgeo.tensors import Matrix, Samples, SequenceBlock, Sequences, read_npz, to_matrix, to_sequences, write_npz
 
@@ -167,6 +169,7 @@ __all__ = [
     "ShrunkRate",
     "Static",
     "Trend",
+    "Tuned",
     "WithinDistance",
     "XGBoost",
     "__version__",
@@ -212,6 +215,7 @@ __all__ = [
     "tag_commit",
     "to_matrix",
     "to_sequences",
+    "tune",
     "validate",
     "verify",
     "write_demo_city",

@@ -21,6 +21,7 @@ from htgeo.models.rates import EwmaRate, HistoricalRate
 from htgeo.models.same_weekday_rate import SameWeekdayRate
 from htgeo.models.saving import load_model, save_model
 from htgeo.models.shrunk_rate import ShrunkRate
+from htgeo.models.tune import Tuned, tune
 from htgeo.models.xgboost_model import XGBoost
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "ProxyRate",
     "SameWeekdayRate",
     "ShrunkRate",
+    "Tuned",
     "XGBoost",
     "add_bands",
     "add_contributions",
@@ -54,4 +56,5 @@ __all__ = [
     "partial_dependence",
     "permutation_importance",
     "save_model",
+    "tune",
 ]

@@ -9,14 +9,19 @@ import xarray as xr
 
 from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
+from htgeo.core.progress import progress
 from htgeo.core.registry import near
 from htgeo.models.base import known_layer
 from htgeo.models.calibration import probability
+from htgeo.models.distributed import WorkerRows, in_blocks, require_client, rows_on_workers, watched
 from htgeo.models.learner import OFFSET, Learner
-from htgeo.tensors.matrix import Matrix, fill_columns, pick, require_features, to_matrix
+from htgeo.models.streaming import read_samples
+from htgeo.tensors.matrix import Matrix, Samples, draw_samples, fill_columns, pick, require_features
 
-ROWS_AT_ONCE = 100_000
-"""Samples that a worker predicts together."""
+ROWS_AT_ONCE = 16_000
+"""Samples that a worker predicts together: so few that they stay in the cache while they are turned into rows."""
+FIRST_ROUND_SAMPLES = 1_000_000
+"""Most samples on which the number of trees is found before workers grow them."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -40,6 +45,14 @@ class Booster(Learner):
         ``{feature: 1}``: risk never falls where the feature grows; -1: never rises.
     max_trees, patience
         Most trees, and how many trees without a better validation loss end the training.
+    trees
+        Number of trees; None finds it in the first round.
+    memory_limit
+        Features of the samples that are larger than so many GB are kept in a temporary file while the trees grow.
+    distributed
+        Grow the trees on the workers of the active dask client, where the features of the samples are made and stay.
+        The number of trees is `trees`, or found here on a sample of `FIRST_ROUND_SAMPLES`. The trees depend on how
+        many workers there are; LightGBM numbers them at random, so its trees differ a little from run to run.
     params
         Settings of the library that replace the safe ones.
 
@@ -53,6 +66,10 @@ class Booster(Learner):
 
     objectives: ClassVar[dict[str, str]]
     """Names of the objectives in the library."""
+    safe: ClassVar[dict[str, Any]]
+    """Settings of the library that are safe for rare positives."""
+    space: ClassVar[dict[str, Any]]
+    """What `tune` searches where it is not told."""
 
     objective: Literal["binary", "poisson", "tweedie"] = "binary"
     balance: Literal["sample", "class_weight"] = "sample"
@@ -61,11 +78,16 @@ class Booster(Learner):
     monotone: dict[str, int] = field(default_factory=dict)
     max_trees: int = 1000
     patience: int = 50
+    trees: int | None = None
+    memory_limit: float = 4.0
+    distributed: bool = False
     params: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive("negatives_per_positive", "max_trees", "patience")
+        self._check_positive("negatives_per_positive", "max_trees", "patience", "memory_limit")
+        if self.trees is not None:
+            self._check_positive("trees")
         if wrong := {name: sign for name, sign in self.monotone.items() if sign not in (-1, 1)}:
             message = f"monotone must be 1 (never falls) or -1 (never rises) for each feature, not {wrong!r}"
             raise InputError(message)
@@ -77,20 +99,42 @@ class Booster(Learner):
     def _counts(self) -> bool:
         return self.objective != "binary"
 
-    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:  # noqa: ARG002  # the matrix holds it
-        first = self._before_validation(cube)
+    def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:  # noqa: ARG002  # the samples hold it
+        client = require_client() if self.distributed else None
         keep = self.negatives_per_positive if self.balance == "sample" else None
-        samples = to_matrix(cube, negatives_per_positive=keep, draw=self.draw, seed=self.seed)
+        source = cube if client is None else in_blocks(cube)
+        samples = draw_samples(source, negatives_per_positive=keep, draw=self.draw, seed=self.seed)
         self.features_ = samples.names
         self.categories_ = {name: list(cube[name].attrs["categories"]) for name in samples.categorical}
         self._check_monotone(samples.names)
+        if client is None:
+            with read_samples(samples, self.memory_limit) as matrix:
+                self.trees_ = self.trees or self._best_trees(cube, matrix)
+                self.offset_ = self._start(cube)
+                weight, self.shift_ = self._weights(matrix)
+                self._grow(matrix, weight, self._lines(self.offset_, cube, matrix))
+        else:
+            self._fit_on_workers(client, cube, samples)
+
+    def _fit_on_workers(self, client: Any, cube: xr.Dataset, samples: Samples) -> None:
+        if self.trees is None:
+            with read_samples(samples.thinned(FIRST_ROUND_SAMPLES, self.seed), self.memory_limit) as matrix:
+                self.trees_ = self._best_trees(cube, matrix)
+        else:
+            self.trees_ = self.trees
+        self.offset_ = self._start(cube)
+        weight, self.shift_ = self._weights(samples)
+        line = self._start_line(self.offset_, cube)
+        with progress(f"fitting {self.name} on the workers"), rows_on_workers(client, samples, weight, line) as rows:
+            self.booster_ = watched(client, lambda: self._grown_on_workers(client, rows))
+
+    def _best_trees(self, cube: xr.Dataset, samples: Matrix) -> int:
+        """Return the number of trees with the lowest loss on the days that validate."""
+        first = self._before_validation(cube)
         before, after = samples.time < first, samples.time >= cube.sizes["time"] - self.validation_days
         self._require_events(samples, training=before, validation=after)
-        weight, self.shift_ = self._weights(samples)
-        line = self._lines(self._start(cube, first), cube, samples)
-        self.trees_ = self._grown(samples, weight, line, before, after)
-        self.offset_ = self._start(cube)
-        self._grow(samples, weight, self._lines(self.offset_, cube, samples))
+        weight, _ = self._weights(samples)
+        return self._grown(samples, weight, self._lines(self._start(cube, first), cube, samples), before, after)
 
     def _lines(self, start: Any, cube: xr.Dataset, samples: Matrix) -> np.ndarray | None:
         """Return the offset of each sample, None where training starts from the base rate."""
@@ -98,7 +142,7 @@ class Booster(Learner):
             return pick(line, samples.cell, samples.time)
         return None
 
-    def _weights(self, samples: Matrix) -> tuple[np.ndarray, float]:
+    def _weights(self, samples: Matrix | Samples) -> tuple[np.ndarray, float]:
         """Return the weight of each sample, and what weights by class add to the log-odds."""
         if self.balance == "sample":
             return samples.weight, 0.0
@@ -131,6 +175,10 @@ class Booster(Learner):
         """Grow `trees_` trees on all samples and keep them."""
 
     @abstractmethod
+    def _grown_on_workers(self, client: Any, rows: WorkerRows) -> Any:
+        """Return the booster of `trees_` trees grown on rows that workers hold."""
+
+    @abstractmethod
     def _margin(self, rows: np.ndarray) -> np.ndarray:
         """Return log-odds or log rates of rows, float32 ``(sample, feature)``, without the offset, on one thread."""
 
@@ -139,8 +187,13 @@ class Booster(Learner):
         """Return what each feature adds to the margin of rows, ``(sample, feature + 1)``; the last is the base."""
 
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
-        like = known_layer(cube, self.label_["layer"])
-        return map_cube(self._block_risk, self.inputs(cube), like)
+        return self.risk_on(cube, slice(None))
+
+    def risk_on(self, cube: xr.Dataset, days: slice) -> xr.DataArray:
+        """Return the lazy risk of some days of a cube that has those before, too; no other day is forecast."""
+        like = known_layer(cube, self.label_["layer"]).isel(time=days)
+        inputs = {name: line.isel(time=days, missing_dims="ignore") for name, line in self.inputs(cube).items()}
+        return map_cube(self._block_risk, inputs, like)
 
     @property
     def log_odds(self) -> bool:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 
 from htgeo.core.progress import steps
 from htgeo.models.boosting import Booster
+from htgeo.models.distributed import WorkerRows
+from htgeo.models.streaming import PIECE_ROWS, Pieces
 from htgeo.tensors.matrix import Matrix
 
 SAFE: dict[str, Any] = {
@@ -20,6 +23,7 @@ SAFE: dict[str, Any] = {
     "lambda_l2": 10.0,
     "cat_smooth": 50.0,
     "max_bin": 127,
+    "data_random_seed": 38,  # what seed=0 gives; without it, bins of samples in a file differ from those in memory
     "verbosity": -1,
     "deterministic": True,
     "force_row_wise": True,
@@ -32,7 +36,7 @@ class LightGBM(Booster):
 
     Parameters
     ----------
-    seed, validation_days, offset, objective, balance, negatives_per_positive, draw, monotone, max_trees, patience
+    seed, validation_days, offset, objective, balance, negatives_per_positive, draw, monotone, max_trees, patience, trees, memory_limit, distributed
         See `Booster`.
     params
         Settings of LightGBM that replace the safe ones.
@@ -56,6 +60,15 @@ class LightGBM(Booster):
     name: ClassVar[str] = "lightgbm"
     summary: ClassVar[str] = "boosted trees (LightGBM), weighted sample of negatives, early stopping on a later block"
     objectives: ClassVar[dict[str, str]] = {"binary": "binary", "poisson": "poisson", "tweedie": "tweedie"}
+    safe: ClassVar[dict[str, Any]] = SAFE
+    space: ClassVar[dict[str, Any]] = {
+        "params.num_leaves": (4, 63, "log"),
+        "params.learning_rate": (0.01, 0.1, "log"),
+        "params.min_data_in_leaf": (20, 2000, "log"),
+        "params.feature_fraction": (0.2, 1.0),
+        "params.bagging_fraction": (0.4, 1.0),
+        "params.lambda_l2": (0.1, 100.0, "log"),
+    }
 
     def _grown(
         self, samples: Matrix, weight: np.ndarray, line: np.ndarray | None, before: np.ndarray, after: np.ndarray
@@ -83,10 +96,26 @@ class LightGBM(Booster):
                 self._settings(), train, num_boost_round=self.trees_, callbacks=[lambda _: advance()]
             )
 
+    def _grown_on_workers(self, client: Any, rows: WorkerRows) -> Any:
+        from lightgbm.dask import DaskLGBMRegressor
+
+        grower = DaskLGBMRegressor(client=client, n_estimators=self.trees_, **self._settings())
+        with catch_warnings():
+            filterwarnings("ignore", "Parameter n_jobs will be ignored")  # it is LightGBM's own
+            grower.fit(
+                rows.X,
+                rows.y,
+                sample_weight=rows.weight,
+                init_score=rows.line,
+                feature_name=list(self.features_),
+                categorical_feature=list(self.categories_),
+            )
+        return grower.booster_
+
     def _settings(self) -> dict[str, Any]:
         """Return the settings; the logistic loss for shares between 0 and 1 has a name of its own in LightGBM."""
         soft = self.objective == "binary" and self.label_["soft"]
-        settings = {**SAFE, "objective": "cross_entropy" if soft else self.objectives[self.objective]}
+        settings = {**self.safe, "objective": "cross_entropy" if soft else self.objectives[self.objective]}
         if self.monotone:
             settings["monotone_constraints"] = self._signs
         return {**settings, "seed": self.seed, **self.params}
@@ -102,7 +131,7 @@ class LightGBM(Booster):
         import lightgbm as lgb
 
         return lgb.Dataset(
-            samples.X[rows],
+            _sequences(Pieces(samples.X, rows)) if isinstance(samples.X, np.memmap) else samples.X[rows],
             samples.y[rows],
             weight=weight[rows],
             init_score=None if line is None else line[rows],
@@ -117,3 +146,22 @@ class LightGBM(Booster):
 
     def _contributions(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(self.booster_.predict(rows, pred_contrib=True, num_threads=1), np.float32)
+
+
+def _sequences(pieces: Pieces) -> list[Any]:
+    """Return pieces of a file as LightGBM reads them."""
+    import lightgbm as lgb
+
+    class Piece(lgb.Sequence):  # type: ignore[misc]  # the library has no types
+        batch_size = PIECE_ROWS
+
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            return np.asarray(pieces[self.number][index], np.float64)
+
+        def __len__(self) -> int:
+            return len(pieces.rows(self.number))
+
+    return [Piece(number) for number in range(len(pieces))]

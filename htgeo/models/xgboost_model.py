@@ -1,5 +1,6 @@
 """XGBoost with settings that are safe for rare positives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +9,8 @@ import numpy as np
 from htgeo.core.errors import InputError
 from htgeo.core.progress import steps
 from htgeo.models.boosting import Booster
+from htgeo.models.distributed import WorkerRows
+from htgeo.models.streaming import Pieces
 from htgeo.tensors.matrix import Matrix
 
 SAFE: dict[str, Any] = {
@@ -31,7 +34,7 @@ class XGBoost(Booster):
 
     Parameters
     ----------
-    seed, validation_days, offset, objective, balance, negatives_per_positive, draw, monotone, max_trees, patience
+    seed, validation_days, offset, objective, balance, negatives_per_positive, draw, monotone, max_trees, patience, trees, memory_limit, distributed
         See `Booster`.
     params
         Settings of XGBoost that replace the safe ones; ``device: cuda`` trains on a GPU.
@@ -59,6 +62,15 @@ class XGBoost(Booster):
         "poisson": "count:poisson",
         "tweedie": "reg:tweedie",
     }
+    safe: ClassVar[dict[str, Any]] = SAFE
+    space: ClassVar[dict[str, Any]] = {
+        "params.max_leaves": (4, 63, "log"),
+        "params.learning_rate": (0.01, 0.1, "log"),
+        "params.min_child_weight": (0.5, 50.0, "log"),
+        "params.colsample_bytree": (0.2, 1.0),
+        "params.subsample": (0.4, 1.0),
+        "params.reg_lambda": (0.1, 100.0, "log"),
+    }
 
     def _grown(
         self, samples: Matrix, weight: np.ndarray, line: np.ndarray | None, before: np.ndarray, after: np.ndarray
@@ -85,8 +97,26 @@ class XGBoost(Booster):
             )
         self.booster_ = ready_to_predict(grown)
 
+    def _grown_on_workers(self, client: Any, rows: WorkerRows) -> Any:
+        xgboost_library()
+        from xgboost import dask as cluster
+
+        names = {"feature_names": list(self.features_), "feature_types": self._types}
+        data = cluster.DaskQuantileDMatrix(
+            client,
+            rows.X,
+            rows.y,
+            weight=rows.weight,
+            base_margin=rows.line,
+            enable_categorical=True,
+            max_bin=self._settings()["max_bin"],
+            **names,
+        )
+        grown = cluster.train(client, self._settings(), data, num_boost_round=self.trees_)
+        return ready_to_predict(grown["booster"])
+
     def _settings(self) -> dict[str, Any]:
-        settings = {**SAFE, "objective": self.objectives[self.objective], "seed": self.seed}
+        settings = {**self.safe, "objective": self.objectives[self.objective], "seed": self.seed}
         if self.offset is not None:  # XGBoost would add an intercept of its own to the offset
             settings["base_score"] = 0.5 if self.objective == "binary" else 1.0
         if self.monotone:
@@ -101,17 +131,15 @@ class XGBoost(Booster):
         rows: np.ndarray | slice,
         reference: Any = None,
     ) -> Any:
-        return xgboost_library().QuantileDMatrix(
-            samples.X[rows],
-            samples.y[rows],
-            weight=weight[rows],
-            base_margin=None if line is None else line[rows],
-            feature_names=list(samples.names),
-            feature_types=self._types,
-            enable_categorical=True,
-            max_bin=self._settings()["max_bin"],
-            ref=reference,
-        )
+        def batch(features: np.ndarray, at: np.ndarray | slice) -> dict[str, Any]:
+            start = None if line is None else line[at]
+            labels = {"label": samples.y[at], "weight": weight[at], "base_margin": start}
+            return {"data": features, **labels, "feature_names": list(samples.names), "feature_types": self._types}
+
+        library, options = xgboost_library(), {"max_bin": self._settings()["max_bin"], "ref": reference}
+        if isinstance(samples.X, np.memmap):
+            return library.QuantileDMatrix(_batches(Pieces(samples.X, rows), batch), enable_categorical=True, **options)
+        return library.QuantileDMatrix(**batch(samples.X[rows], rows), enable_categorical=True, **options)
 
     @property
     def _types(self) -> list[str]:
@@ -151,3 +179,24 @@ def _ticker(advance: Any) -> Any:
             return False
 
     return Ticker()
+
+
+def _batches(pieces: Pieces, batch: Callable[[np.ndarray, np.ndarray], dict[str, Any]]) -> Any:
+    """Return pieces of a file as XGBoost reads them, several times over."""
+
+    class Batches(xgboost_library().DataIter):  # type: ignore[misc]  # the library loads late
+        def __init__(self) -> None:
+            self.number = 0
+            super().__init__()
+
+        def next(self, input_data: Callable[..., None]) -> bool:
+            if self.number == len(pieces):
+                return False
+            input_data(**batch(pieces[self.number], pieces.rows(self.number)))
+            self.number += 1
+            return True
+
+        def reset(self) -> None:
+            self.number = 0
+
+    return Batches()

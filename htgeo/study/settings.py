@@ -247,7 +247,9 @@ def split_named(item: Named) -> tuple[str, dict[str, Any]]:
 def _refuse_doubles(kind: str, names: list[str]) -> None:
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
-        message = f"the {kind} {double!r} stands twice; give one of them another name: {{{double}: {{as: {double}_2, …}}}}"
+        message = (
+            f"the {kind} {double!r} stands twice; give one of them another name: {{{double}: {{as: {double}_2, …}}}}"
+        )
         raise ValueError(message)
 
 

@@ -1,8 +1,8 @@
 """A cube as (sample, feature), for learners."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 import xarray as xr
@@ -50,6 +50,66 @@ class Matrix:
         return out
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples drawn from a cube; their features are read block by block when they are asked for.
+
+    Attributes
+    ----------
+    cube : Dataset
+        Features and label.
+    y, weight, cell, time, names, categorical
+        As in `Matrix`; samples are in the order of the blocks.
+    edges, cells : array
+        First sample and first cell of each block, and the ends.
+    """
+
+    cube: xr.Dataset
+    y: np.ndarray
+    weight: np.ndarray
+    cell: np.ndarray
+    time: np.ndarray
+    names: tuple[str, ...]
+    categorical: tuple[str, ...]
+    edges: np.ndarray
+    cells: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all features of all samples."""
+        return 4 * len(self.names) * len(self.y)
+
+    def read(self, features: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield the features of each block, float32 ``(feature, sample)``: parts of `features` where it is given."""
+        with steps("reading features", len(self.cells) - 1) as advance:
+            for n, block in enumerate(iter_blocks(self.cube)):
+                rows = self.rows(n)
+                size = rows.stop - rows.start
+                part = np.empty((len(self.names), size), np.float32) if features is None else features[:, rows]
+                arrays = [two_axes(block[name]) for name in self.names]
+                shape = block.sizes["cell"], block.sizes["time"]
+                fill_columns(part, arrays, self.cell[rows] - self.cells[n], self.time[rows], shape)
+                yield part
+                advance()
+
+    def rows(self, block: int) -> slice:
+        """Return which samples lie in a block."""
+        return slice(int(self.edges[block]), int(self.edges[block + 1]))
+
+    def thinned(self, most: int, seed: int) -> Self:
+        """Return at most so many of the samples, drawn at random."""
+        if len(self.y) <= most:
+            return self
+        kept = np.sort(np.random.default_rng(seed).choice(len(self.y), most, replace=False))
+        some = {name: getattr(self, name)[kept] for name in ("y", "weight", "cell", "time")}
+        return replace(self, **some, edges=np.searchsorted(kept, self.edges))
+
+    def matrix(self, rows: np.ndarray) -> Matrix:
+        """Return the samples with their features, shape (sample, feature)."""
+        shape = self.cube.sizes["cell"], self.cube.sizes["time"]
+        return Matrix(rows, self.y, self.weight, self.cell, self.time, self.names, self.categorical, shape)
+
+
 def to_matrix(
     cube: xr.Dataset,
     *,
@@ -90,6 +150,21 @@ def to_matrix(
     >>> matrix.X.shape == (matrix.y.size, 1)
     True
     """
+    samples = draw_samples(cube, negatives_per_positive=negatives_per_positive, draw=draw, seed=seed)
+    features = np.empty((len(samples.names), len(samples.y)), np.float32)
+    for _ in samples.read(features):
+        pass
+    return samples.matrix(features.T)
+
+
+def draw_samples(
+    cube: xr.Dataset,
+    *,
+    negatives_per_positive: float | None = None,
+    draw: Literal["uniform", "stratified"] = "uniform",
+    seed: int = 0,
+) -> Samples:
+    """Return the samples of `to_matrix` without their features, which are still to be read."""
     names = variables_of(cube, "feature")
     if not names:
         message = "the cube has no features; add some: htgeo.add_features(cube, 'default')"
@@ -98,27 +173,19 @@ def to_matrix(
     lazy = [cube[name].variable for name in names if "cell" in cube[name].dims and cube[name].chunks is not None]
     if lazy:
         label = label.chunk(cell=lazy[0].chunksizes["cell"], time=-1)
-        cube = cube.assign({label.name: label})
+    cube = cube[names].assign({label.name: label})
     keep = _share_of_negatives(label, negatives_per_positive)
-    shape = cube.sizes["cell"], cube.sizes["time"]
     rng = np.random.default_rng(seed)
     drawn = _drawn_evenly if draw == "stratified" else _drawn
     chosen = [_chosen(block[label.name].values, keep, rng, drawn) for block in iter_blocks(label.to_dataset())]
     edges = np.concatenate([[0], np.cumsum([len(y) for _, _, y in chosen])])
-    features = np.empty((len(names), edges[-1]), np.float32)
-    with steps("reading features", len(chosen)) as advance:
-        for n, block in enumerate(iter_blocks(cube[[*names, label.name]])):
-            cell, time, _ = chosen[n]
-            arrays = [two_axes(block[name]) for name in names]
-            fill_columns(features[:, edges[n] : edges[n + 1]], arrays, cell, time, block[label.name].shape)
-            advance()
-    first_row = np.cumsum([0, *label.variable.chunksizes.get("cell", ())])
-    for (rows, _, _), first in zip(chosen, first_row, strict=False):
-        np.add(rows, first, out=rows, casting="same_kind")
+    first = np.cumsum([0, *label.variable.chunksizes.get("cell", (label.sizes["cell"],))])
+    for (rows, _, _), start in zip(chosen, first, strict=False):
+        np.add(rows, start, out=rows, casting="same_kind")
     cell, time, y = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*chosen, strict=True))
     weight = np.ones_like(y) if keep == 1 else np.where(y > 0, np.float32(1), np.float32(1 / keep))
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
-    return Matrix(features.T, y, weight, cell, time, tuple(names), categorical, shape)
+    return Samples(cube, y, weight, cell, time, tuple(names), categorical, edges, first)
 
 
 def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> float:
