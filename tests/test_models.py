@@ -94,14 +94,6 @@ class TestContract:
         observed = shuffled["crime_any_within_7"].sel(time=slice(SPLIT, "2021-06-24")).values.ravel()
         assert roc_auc_score(observed, risk) == pytest.approx(0.5, abs=0.02)
 
-    @pytest.mark.slow
-    def test_workers__same_bytes(self, labelled: xr.Dataset, train: xr.Dataset, name: str) -> None:
-        here = make(name).fit(train).predict(labelled).values
-        for workers in (1, 4):
-            with scheduler(f"local:{workers}x1"):
-                there = make(name).fit(train).predict(labelled).values
-            assert there.tobytes() == here.tobytes(), f"{workers} workers"
-
     def test_bad_use__clear_messages(
         self, cube: xr.Dataset, labelled: xr.Dataset, train: xr.Dataset, name: str
     ) -> None:
@@ -153,3 +145,12 @@ def test_historical_rate__is_the_past_rate(labelled: xr.Dataset, train: xr.Datas
     risk = ht.add_risk(labelled, model)["risk_historical_rate"].values[:, 150]
     past = labelled["crime_known"].values[:, :150].sum(axis=1)
     assert (np.diff(risk[np.argsort(past, kind="stable")]) >= 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 4])
+def test_workers__same_bytes(labelled: xr.Dataset, train: xr.Dataset, workers: int) -> None:
+    here = {name: make(name).fit(train).predict(labelled).values.tobytes() for name in MODELS}
+    with scheduler(f"local:{workers}x1"):
+        for name, risk in here.items():
+            assert make(name).fit(train).predict(labelled).values.tobytes() == risk, name
