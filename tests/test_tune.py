@@ -1,6 +1,7 @@
 """Search for options over rolling-origin folds."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import xarray as xr
 
 import htgeo as ht
 from htgeo.core.errors import CubeError, InputError
-from htgeo.models import tune as tuning
 from htgeo.models.calibration import log_loss
 from htgeo.models.tune import Tuned, tune
+
+tuning = import_module("htgeo.models.tune")  # the function of the same name hides the module
 
 SPACE = {"half_life": (2, 200, "log")}
 FEW = {"trials": 4, "folds": 2, "fold_days": 14, "seed": 3}
