@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
-import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import whole_time
@@ -122,24 +121,6 @@ class Model(ABC):
     def _counts(self) -> bool:
         """Whether the model can learn a label that is a count; its forecast is then the expected count."""
         return True
-
-    @property
-    def log_odds(self) -> bool:
-        """Whether contributions add up to log-odds, not to the log of an expected count."""
-        return bool(self.label_["probability"])
-
-    @property
-    def contribution_names(self) -> tuple[str, ...]:
-        """What contributes to a forecast: the features, and what it starts from; empty where there are no features."""
-        return ()
-
-    def inputs(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:  # noqa: ARG002  # for models with features
-        """Return the variables of the cube that a forecast is made from."""
-        return {}
-
-    def block_contributions(self, values: dict[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-        """Return what each of `contribution_names` adds to the forecast of a block, float32 ``(column, cell, time)``."""
-        raise NotImplementedError
 
     @abstractmethod
     def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:

@@ -11,6 +11,7 @@ from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import layer_names, select_days, stamp
 from htgeo.grid.cells import cell_hex
 from htgeo.models.base import Model, known_layer
+from htgeo.models.boosting import Booster
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,22 +59,20 @@ def add_contributions(cube: xr.Dataset, model: Model, *, time: str | slice | Non
     True
     """
     model.predict(cube)  # checks the cube
-    if not model.contribution_names:
-        message = f"{model.name} gives no contributions of features: boosted trees do; its risk is {model.summary}"
-        raise CubeError(message)
-    inputs = model.inputs(cube)
+    booster = _booster(model)
+    inputs = booster.inputs(cube)
     if time is not None:
         cube = select_days(cube, time)
         days = {"time": cube["time"]}
         inputs = {name: v.sel(days) if "time" in v.dims else v for name, v in inputs.items()}
     like = known_layer(cube, model.label_["layer"])
-    made = map_cube_columns(model.block_contributions, inputs, like, len(model.contribution_names))
+    made = map_cube_columns(booster.block_contributions, inputs, like, len(booster.contribution_names))
     text = "log of the expected count" if not model.label_["probability"] else "log-odds"
     variables = {
         PREFIX + name: stamp(
             values, PREFIX + name, "contribution", "1", f"what {name} adds to the {text} of {model.name}"
         )
-        for name, values in zip(model.contribution_names, made, strict=True)
+        for name, values in zip(booster.contribution_names, made, strict=True)
     }
     return cube.assign(variables)
 
@@ -166,12 +165,12 @@ def explain(cube: xr.Dataset, model: Model, *, time: str, cell: int | str, reaso
     """
     import pandas as pd
 
-    row = _row_of(cube, cell)
+    row, booster = _row_of(cube, cell), _booster(model)
     why = add_contributions(cube, model, time=time).isel(cell=[row])
-    names = [PREFIX + name for name in model.contribution_names]
-    features = [name for name in model.contribution_names if name in why]
+    names = [PREFIX + name for name in booster.contribution_names]
+    features = [name for name in booster.contribution_names if name in why]
     found = why[[*names, *features]].compute()
-    added = {name: float(found[PREFIX + name].squeeze()) for name in model.contribution_names}
+    added = {name: float(found[PREFIX + name].squeeze()) for name in booster.contribution_names}
     table = pd.DataFrame(
         {
             "value": [_value(found[name]) for name in features],
@@ -183,15 +182,22 @@ def explain(cube: xr.Dataset, model: Model, *, time: str, cell: int | str, reaso
     )
     table = table.loc[table["contribution"].abs().sort_values(ascending=False, kind="stable").index]
     place = ", ".join(str(why[layer].values[0]) for layer in layer_names(cube) if str(why[layer].values[0]))
-    start = sum(added[name] for name in model.contribution_names if name not in features)
-    risk, start = (_forecast(model, line) for line in (sum(added.values()), start))
+    start = sum(added[name] for name in booster.contribution_names if name not in features)
+    risk, start = (_forecast(booster, line) for line in (sum(added.values()), start))
     id_ = str(cell_hex(cube["cell"].values[[row]])[0])
     return Explanation(
-        id_, str(found["time"].values[0])[:10], place, risk, model.base_rate_, start, model.log_odds, table, reasons
+        id_, str(found["time"].values[0])[:10], place, risk, model.base_rate_, start, booster.log_odds, table, reasons
     )
 
 
-def _forecast(model: Model, line: float) -> float:
+def _booster(model: Model) -> Booster:
+    if not isinstance(model, Booster):
+        message = f"{model.name} gives no contributions of features: boosted trees do; its risk is {model.summary}"
+        raise CubeError(message)
+    return model
+
+
+def _forecast(model: Booster, line: float) -> float:
     """Return the forecast that contributions add up to."""
     if model.log_odds:
         return float(1 / (1 + np.exp(-line)))
