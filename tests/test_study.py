@@ -223,3 +223,34 @@ def test_cli__help_loads_nothing_heavy() -> None:
     code = f"import sys; from htgeo.cli.main import main; sys.argv = ['htgeo', '--help']\ntry: main()\nexcept SystemExit: pass\nprint([m for m in '{heavy}'.split() if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+MODELS = (
+    "[historical_rate, {lightgbm: {max_trees: 5}}, {lightgbm: {max_trees: 5, offset: historical_rate, as: on_rate}}]"
+)
+
+
+def test_models__one_kind_twice_under_names_of_their_own(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study.run import run_study
+    from htgeo.study.sizes import study_sizes
+
+    old = next(line for line in GOOD.splitlines() if line.startswith("models:"))
+    text = GOOD.replace(old, f"models: {MODELS}").replace("map: true", "map: false").replace("[gpkg, csv]", "[]")
+    study = load_study(write(folder, text))
+    assert study.model_names == ["historical_rate", "lightgbm", "on_rate"]
+    assert study_sizes(study).trees == 10
+    table = run_study(study, folder / "out")
+    assert table["model"].values.tolist() == study.model_names
+    assert sorted(path.name for path in (folder / "out" / "models").iterdir()) == study.model_names
+    cube = ht.open_cube(folder / "out" / "cube")
+    assert {"risk_lightgbm", "risk_on_rate"} <= set(cube.data_vars)
+    model = ht.load_model(folder / "out" / "models" / "on_rate")
+    assert model.offset_.name == "historical_rate"
+    assert "log_loss" in (folder / "out" / "models" / "on_rate" / "card.md").read_text("utf-8")
+
+
+def test_models__a_name_that_is_no_name(folder: Path) -> None:
+    text = GOOD.replace("{max_trees: 30}", "{max_trees: 30, as: on rate}")
+    with pytest.raises(SettingsError, match=r"the model 'lightgbm' cannot be called 'on rate' \(as\)"):
+        load_study(write(folder, text))

@@ -140,6 +140,7 @@ def _name_files(out: Path) -> None:
         (out / "scores.json", "scores of every model with intervals"),
         (out / "rows.json", "what became of every row of every file"),
         (out / "export", "layers for GIS tools"),
+        (out / "models", "every fitted model, with its card"),
         (out / "cube", "the cube: htgeo.open_cube(path)"),
     ]
     console.print()

@@ -21,7 +21,9 @@ from htgeo.cube.schema import stamp, variables_of
 from htgeo.grid import Grid
 from htgeo.grid.cells import cell_centers
 from htgeo.labels import AnyWithin, add_label
-from htgeo.models import MODELS, LightGBM, Model
+from htgeo.models import MODELS, Model
+from htgeo.models.boosting import Booster
+from htgeo.models.learner import Learner
 from htgeo.models.score_model import ScoreModel
 from htgeo.sources import SOURCES, Events, Places, Region, RowReport, Series, read_source
 from htgeo.sources.events import COLUMNS
@@ -61,7 +63,7 @@ class Sizes:
     rates
         Half-lives tried by the rates.
     trees
-        Trees of the booster; 0 without one.
+        Trees of all boosters; 0 without one. What an LSTM takes is not in the plan.
     models
         Number of models.
     tasks, tasks_a_block
@@ -111,7 +113,7 @@ def study_sizes(study: Study) -> Sizes:
         test_days=test_days,
         shown_days=min(shown, test_days),
         rates=sum(len(model._choices()) for model in models if isinstance(model, ScoreModel)),  # noqa: SLF001  # how many it will try
-        trees=max((min(TREES, model.max_trees) for model in models if isinstance(model, LightGBM)), default=0),
+        trees=sum(min(TREES, model.max_trees) for model in models if isinstance(model, Booster)),
         models=len(models),
         tasks=graph.tasks,
         tasks_a_block=graph.tasks_a_block,
@@ -124,7 +126,7 @@ def _mostly_areas(events: pd.DataFrame) -> bool:
 
 def _kept(models: list[Model], positive: float) -> float:
     """Return the share of the training cell-days in the training matrix."""
-    boosters = [model for model in models if isinstance(model, LightGBM)]
+    boosters = [model for model in models if isinstance(model, Booster)]
     return max((min(1.0, (1 + model.negatives_per_positive) * positive) for model in boosters), default=0.0)
 
 
@@ -243,9 +245,10 @@ def _trial(study: Study, grid: Grid, sources: dict[str, Any]) -> tuple[xr.Datase
     cube = add_label(cube, AnyWithin(layer, days=study.label.within_days))
     known = cube[layer + KNOWN]
     features = {name: cube[name] for name in variables_of(cube, "feature")}
-    for name in study.model_names:
-        risk = map_cube(_no_risk, features, known) if MODELS[name] is LightGBM else map_blocks(np.negative, known)
-        cube = cube.assign({f"risk_{name}": risk})
+    for called, name, _ in map(split_model, study.models):
+        learns = issubclass(MODELS[name], Learner)
+        risk = map_cube(_no_risk, features, known) if learns else map_blocks(np.negative, known)
+        cube = cube.assign({f"risk_{called}": risk})
     return cube, counts
 
 
