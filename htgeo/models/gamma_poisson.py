@@ -51,9 +51,8 @@ class GammaPoisson(RateRegression):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.gamma_poisson import GammaPoisson
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> GammaPoisson().fit(train).strength_ in GammaPoisson.strengths
+    >>> ht.GammaPoisson().fit(train).strength_ in ht.GammaPoisson.strengths
     True
     """
 

@@ -47,9 +47,8 @@ class Hawkes(ScoreModel):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.hawkes import Hawkes
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> list(Hawkes().fit(train).weights_)[:4]
+    >>> list(ht.Hawkes().fit(train).weights_)[:4]
     ['everywhere', 'background_ring0', 'background_ring1', 'trigger_ring0_3']
     """
 

@@ -144,9 +144,8 @@ class LogisticRegression(RateRegression):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.logistic_regression import LogisticRegression
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> LogisticRegression().fit(train).columns_[-1]
+    >>> ht.LogisticRegression().fit(train).columns_[-1]
     'crime_ring2_rate_720'
     """
 

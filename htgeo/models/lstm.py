@@ -93,11 +93,10 @@ class LSTM(Learner):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.lstm import LSTM
     >>> cube = ht.add_features(ht.demo_cube(), [ht.RollingSum("crime", days=[7, 28]), ht.Calendar(["weekday"])])
     >>> cube = ht.add_label(cube, ht.AnyWithin("crime", days=7))
     >>> train, test = ht.split_time(cube, "2021-05-01")
-    >>> model = LSTM(hidden=8, epochs=2, validation_days=20).fit(train)
+    >>> model = ht.LSTM(hidden=8, epochs=2, validation_days=20).fit(train)
     >>> ht.add_risk(cube, model)["risk_lstm"].dims
     ('cell', 'time')
     """

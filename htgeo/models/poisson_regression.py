@@ -24,9 +24,8 @@ class PoissonRegression(RateRegression):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.poisson_regression import PoissonRegression
     >>> train = ht.add_label(ht.demo_cube(), ht.CountWithin("crime", days=7))
-    >>> PoissonRegression().fit(train).predict(train).name
+    >>> ht.PoissonRegression().fit(train).predict(train).name
     'crime_known'
     """
 
