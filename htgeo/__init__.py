@@ -49,7 +49,7 @@ from htgeo.sources import (
 from htgeo.sources.synthetic import write_demo_city
 
 if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
-    from htgeo.evaluation import evaluate, split_time
+    from htgeo.evaluation import compare, evaluate, permutation_test, score, score_table, split_time
     from htgeo.features import (
         ActiveShare,
         AsOf,
@@ -184,6 +184,7 @@ __all__ = [
     "amend_days",
     "append_days",
     "band_coverage",
+    "compare",
     "demo_cube",
     "diff",
     "evaluate",
@@ -201,6 +202,7 @@ __all__ = [
     "open_cube",
     "partial_dependence",
     "permutation_importance",
+    "permutation_test",
     "read_events",
     "read_npz",
     "read_places",
@@ -210,6 +212,8 @@ __all__ = [
     "save_cube",
     "save_model",
     "scan_events",
+    "score",
+    "score_table",
     "split_time",
     "square_region",
     "tag_commit",

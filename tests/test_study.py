@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from htgeo.core.errors import SettingsError
@@ -138,7 +139,7 @@ def test_run__same_files_same_seed_same_bytes(folder: Path) -> None:
 
 def test_features__default_is_extended_and_replaced(folder: Path) -> None:
     import htgeo as ht
-    from htgeo.study.run import _features
+    from htgeo.study.learn import study_features
 
     study = load_study(
         write(
@@ -149,7 +150,7 @@ def test_features__default_is_extended_and_replaced(folder: Path) -> None:
             ),
         )
     )
-    features = _features(list(study.features), ht.demo_cube())
+    features = study_features(list(study.features), ht.demo_cube())
     assert [f.names for f in features if f.name == "calendar"] == [["weekday"]]
     assert [list(f.days) for f in features if f.name == "lag"] == [[2]]
     assert {"rolling_sum", "ring_sum", "recency", "static"} <= {f.name for f in features}
@@ -223,6 +224,94 @@ def test_cli__help_loads_nothing_heavy() -> None:
     code = f"import sys; from htgeo.cli.main import main; sys.argv = ['htgeo', '--help']\ntry: main()\nexcept SystemExit: pass\nprint([m for m in '{heavy}'.split() if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+FEW = (
+    ("features: [{lag: {layer: crime, days: [1, 7]}}, {recency: {layer: target}}, calendar, static]\n", "features: [{recency: {layer: crime}}]\n"),
+    ("models: [historical_rate, {ewma_rate: {half_life: 30}}, {lightgbm: {max_trees: 30}}]\n", "models: [historical_rate, ewma_rate]\n"),
+    ("outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2}\n", "outputs: {map: false}\n"),
+)  # fmt: skip
+
+
+def few(text: str) -> str:
+    """Return the study without what takes long."""
+    for old, new in FEW:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_sources__selected_thinned_and_delayed(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study import run_study
+
+    crime = "  crime: {kind: nypd_complaints, file: complaints.csv.gz"
+    text = few(GOOD).replace("source: crime, categories: [ROBBERY]", "source: robbery")
+    robbery = crime.replace("crime:", "robbery:") + ", select: [ROBBERY]"
+    text = text.replace(f"{crime}}}", f"{robbery}, thin: 0.5, delay: 28}}\n{robbery.replace('robbery:', 'crime:')}}}")
+    run_study(load_study(write(folder, text)), folder / "out")
+    cube = ht.open_cube(folder / "out" / "cube")
+    assert 0.4 < float(cube["robbery"].sum() / cube["crime"].sum()) < 0.6
+    assert float(cube["robbery_known"].sel(time="2021-01").isel(time=slice(0, 28)).sum()) == 0
+    with pytest.raises(SettingsError, match="select, thin and delay are for events; 'series' gives"):
+        load_study(write(folder, text.replace("kind: series,", "kind: series, thin: 0.5,")))
+    with pytest.raises(SettingsError, match=r"sources.robbery.thin: input should be greater than 0"):
+        load_study(write(folder, text.replace("thin: 0.5", "thin: 0")))
+
+
+def test_evaluation__by_parts_over_some_cells_beside_anchors(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study import run_study
+    from htgeo.study.scores import beside_anchors, scored_cells
+
+    added = (
+        "evaluation: {by: [borough, month], cells_with: [crime], draws: 20, "
+        "anchors: {ewma_rate: {pr_auc: 0.5}, goal: {pr_auc: 0.6}}}\n"
+    )
+    study = load_study(write(folder, few(GOOD) + added))
+    table = run_study(study, folder / "out")
+    scores = json.loads((folder / "out" / "scores.json").read_text())
+    assert scores["ewma_rate"]["pr_auc"]["anchor"] == 0.5
+    parts = scores["historical_rate"]["log_loss"]["by"]
+    assert set(parts["month"]) == {"2021-05", "2021-06"}
+    assert {"value", "low", "high"} == set(next(iter(parts["borough"].values())))
+    cube = ht.open_cube(folder / "out" / "cube")
+    late = cube["crime"].where((cube["time"] >= np.datetime64("2021-05-21")) | (cube["cell"] > cube["cell"][9]), 0)
+    kept = scored_cells(study, cube.assign(crime=late.assign_attrs(cube["crime"].attrs)), "2021-05-21")
+    assert kept["cell"].values.tolist() == cube["cell"].values[10:].tolist()
+    beside = beside_anchors(table, study)
+    assert beside.index.tolist() == ["historical_rate", "ewma_rate", "goal"]
+    assert beside.loc["goal", "pr_auc anchor"] == 0.6
+    done = htgeo("run", "study.yaml", "--out", "again", cwd=write(folder, few(GOOD) + added).parent)
+    assert "Beside the anchors that the study names" in done.stdout
+    with pytest.raises(SettingsError, match=r"evaluation.by: 'boroug' is none of .*did you mean 'borough'"):
+        load_study(write(folder, few(GOOD) + added.replace("borough", "boroug")))
+
+
+def test_repeats__mean_and_interval_over_seeds(folder: Path) -> None:
+    from htgeo.study import run_study
+
+    text = few(GOOD).replace("kind: nypd_complaints,", "kind: nypd_complaints, thin: 0.6,")
+    table = run_study(load_study(write(folder, text + "repeats: 3\n")), folder / "out")
+    alone = [
+        json.loads((folder / "out" / f"seed-{seed}" / "scores.json").read_text())["ewma_rate"]["log_loss"]["value"]
+        for seed in range(3)
+    ]
+    at = table.sel(model="ewma_rate", score="log_loss")
+    assert float(at["value"]) == pytest.approx(sum(alone) / 3)
+    assert len(set(alone)) == 3
+    assert float(at["low"]) < min(alone) < max(alone) < float(at["high"])
+    assert json.loads((folder / "out" / "scores.json").read_text())["ewma_rate"]["log_loss"]["value"] == float(
+        at["value"]
+    )
+
+
+def test_file__names_an_environment_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(folder, GOOD.replace("file: cases.csv", 'file: "${HTGEO_TRIAL}/cases.csv"'))
+    with pytest.raises(SettingsError, match="names the environment variable HTGEO_TRIAL, which is not set"):
+        load_study(path)
+    monkeypatch.setenv("HTGEO_TRIAL", str(folder))
+    assert load_study(path).sources["case"].file == [folder.resolve() / "cases.csv"]
 
 
 MODELS = (

@@ -82,12 +82,15 @@ def run(
     scheduler: Where = None,
 ) -> None:
     """Run a study from its files to store, scores, map and exports."""
-    from htgeo.cli.show import print_scores
+    from htgeo.cli.show import print_anchors, print_scores
     from htgeo.study import load_study, run_study
+    from htgeo.study.scores import beside_anchors
 
     settings = load_study(study)
     table = run_study(settings, out, say=_say, scheduler=scheduler)
     print_scores(console, table)
+    if settings.evaluation.anchors:
+        print_anchors(console, beside_anchors(table, settings))
     _name_files(out)
 
 

@@ -1,6 +1,6 @@
 """Tables on the terminal."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -9,6 +9,9 @@ from rich.table import Table
 
 from htgeo.core.errors import UnknownNameError
 from htgeo.core.registry import Registry, near
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = (
     "pr_auc",
@@ -22,6 +25,8 @@ SHOWN = (
     "calibration_slope",
 )
 """Scores shown on the terminal; ``scores.json`` has all."""
+MOST_BESIDE = 4
+"""So many models are shown side by side with their intervals."""
 
 
 def registries() -> dict[str, Registry[Any]]:
@@ -58,21 +63,58 @@ def print_registry(console: Console, what: str) -> None:
 def print_scores(console: Console, scores: xr.Dataset) -> None:
     """Print the main scores with intervals, and whether each model beats the baseline on log loss."""
     facts = scores.attrs
+    origin = f"{facts['draws']} draws of {facts['block_days']}-day blocks"
     console.print(
-        f"\nScored {facts['cell_days']:,} cell-days, {facts['days']}: {facts['events']:,.0f} events, prevalence {100 * facts['prevalence']:.2f} %; "
-        f"{100 * facts['level']:.0f} % intervals from {facts['draws']} draws of {facts['block_days']}-day blocks",
+        f"\nScored {facts['cell_days']:,.0f} cell-days, {facts['days']}: {facts['events']:,.0f} events (as good as {facts['effective_events']:,.0f} independent ones), prevalence {100 * facts['prevalence']:.2f} %; "
+        f"{100 * facts['level']:.0f} % intervals from {f'{runs} runs' if (runs := facts.get('runs')) else origin}",
         soft_wrap=True,
     )
+    shown = [score for score in SHOWN if score in scores["score"].values]
+    table = _beside(scores, shown) if scores.sizes["model"] <= MOST_BESIDE else _below(scores, shown)
+    console.print(table)
+    for line in _verdicts(scores):
+        console.print(line, soft_wrap=True)
+
+
+def _beside(scores: xr.Dataset, shown: list[str]) -> Table:
+    """Return the scores of few models, one column a model, with intervals."""
     table = Table(box=None, pad_edge=False)
     table.add_column("score")
     for model in scores["model"].values:
         table.add_column(str(model), justify="right", no_wrap=True)
-    for score in [s for s in SHOWN if s in scores["score"].values]:
+    for score in shown:
         row = scores.sel(score=score)
         table.add_row(score, *(_cell(row.sel(model=model)) for model in scores["model"].values))
-    console.print(table)
-    for line in _verdicts(scores):
-        console.print(line, soft_wrap=True)
+    return table
+
+
+def _below(scores: xr.Dataset, shown: list[str]) -> Table:
+    """Return the scores of many models, one row a model, without intervals."""
+    table = _narrow(shown)
+    for model in scores["model"].values.tolist():
+        values = scores["value"].sel(model=model, score=shown).values
+        table.add_row(model, *("n/a" if np.isnan(value) else f"{value:.5g}" for value in values))
+    return table
+
+
+def _narrow(columns: list[str]) -> Table:
+    """Return an empty table of models by score, whose column heads are broken at every ``_``."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    for column in columns:
+        table.add_column(column.replace("_", "\n"), justify="right", no_wrap=True)
+    return table
+
+
+def print_anchors(console: Console, table: "pd.DataFrame") -> None:
+    """Print the scores of a study and, below each, the published figure that the study names."""
+    scores = [column for column in table.columns if not column.endswith(" anchor")]
+    shown = _narrow(scores)
+    for name, row in table.iterrows():
+        cells = [("" if np.isnan(row[s]) else f"{row[s]:.5g}", row[f"{s} anchor"]) for s in scores]
+        shown.add_row(str(name), *(ours + ("" if np.isnan(anchor) else f"\n({anchor:.5g})") for ours, anchor in cells))
+    console.print("\nBeside the anchors that the study names (in brackets)")
+    console.print(shown)
 
 
 def _cell(entry: xr.Dataset) -> str:

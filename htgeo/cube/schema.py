@@ -106,10 +106,20 @@ def check_cube(cube: xr.Dataset) -> None:
     if not isinstance(cube, xr.Dataset):
         message = f"a cube is an xarray.Dataset, this is {type(cube).__name__}; make one with htgeo.grid_events({{'crime': events}}, grid)"
         raise CubeError(message)
-    for name in ("cell", "time"):
+    for name in (space(cube), "time"):
         if name not in cube.coords:
             message = f"this Dataset has no {name!r} coordinate, so it is not a cube; make one with htgeo.grid_events({{'crime': events}}, grid)"
             raise CubeError(message)
+
+
+def space(cube: xr.Dataset | xr.DataArray) -> str:
+    """Return the spatial dimension: ``cell``, or the area layer of a cube made by `aggregate` or `grid_areas`."""
+    return str(cube.attrs.get("space", "cell"))
+
+
+def step_days(cube: xr.Dataset | xr.DataArray) -> int:
+    """Return how many days one step of the time axis is: 1, or 7 in a cube of weeks."""
+    return int(cube.attrs.get("step_days", 1))
 
 
 def require(cube: xr.Dataset, name: str, what: str = "variable") -> xr.DataArray:

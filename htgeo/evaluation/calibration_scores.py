@@ -7,14 +7,14 @@ import numpy as np
 
 from htgeo.core.glm import fit_line
 from htgeo.evaluation.base import Sample, Score
+from htgeo.evaluation.probability_scores import TINY
 
 BINS = 200
-TINY = 1e-7
 
 
 @dataclass(frozen=True)
 class Binned:
-    """Cell-days in bins of equal size by forecast: mean log-odds (bin,), and cases and events by (bin, time)."""
+    """Cell-days in bins of equal size by forecast: mean log-odds (bin,), and cases and events by (bin, unit)."""
 
     log_odds: np.ndarray
     size: np.ndarray
@@ -30,25 +30,31 @@ class CalibrationSlope(Score):
     name: ClassVar[str] = "calibration_slope"
     summary: ClassVar[str] = "slope of the outcome on the log-odds of the forecast; best 1, below 1 = too extreme"
     best: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
+    source: ClassVar[str] = "Cox 1958"
 
     def prepare(self, sample: Sample) -> Binned:
         """Bin the cell-days."""
-        known = ~np.isnan(sample.forecast)
-        p = np.clip(sample.forecast[known].astype(float), TINY, 1 - TINY)
+        order = sample.order
+        p = np.clip(sample.forecast.ravel()[order].astype(float), TINY, 1 - TINY)
         score = np.log(p / (1 - p))
-        day = np.broadcast_to(np.arange(known.shape[1]), known.shape)[known]
-        edges = np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1])
-        code = np.searchsorted(edges, score, side="right") * known.shape[1] + day
-        shape = (BINS, known.shape[1])
-        size = np.bincount(code, minlength=shape[0] * shape[1]).reshape(shape)
-        events = np.bincount(code, sample.observed[known], minlength=shape[0] * shape[1]).reshape(shape)
-        total = np.bincount(code, score, minlength=shape[0] * shape[1]).reshape(shape).sum(axis=1)
-        return Binned(total / np.maximum(size.sum(axis=1), 1), size.astype(float), events)
+        edges = np.quantile(score, np.linspace(0, 1, BINS + 1)[1:-1]) if len(score) else np.zeros(BINS - 1)
+        code = np.searchsorted(edges, score, side="right") * sample.units + sample.unit.ravel()[order]
+        shape = (BINS, sample.units)
+        size, events, total = (
+            np.bincount(code, values, BINS * sample.units).reshape(shape)
+            for values in (np.ones(len(code)), sample.observed.ravel()[order], score)
+        )
+        return Binned(total.sum(axis=1) / np.maximum(size.sum(axis=1), 1), size, events)
 
-    def value(self, stats: Binned, weights: np.ndarray) -> float:
+    def values(self, stats: Binned, weights: np.ndarray) -> np.ndarray:
         """Return the slope; NaN where all forecasts or all outcomes are alike."""
-        size, events = stats.size @ weights, stats.events @ weights
-        used = size > 0
-        if np.ptp(stats.log_odds[used]) < TINY or not 0 < events.sum() < size.sum():
-            return float("nan")
-        return fit_line(stats.log_odds[used], events[used], size[used])[1]
+        size, events = weights @ stats.size.T, weights @ stats.events.T
+        return np.array([_slope(stats.log_odds, *row) for row in zip(events, size, strict=True)])
+
+
+def _slope(log_odds: np.ndarray, events: np.ndarray, size: np.ndarray) -> float:
+    used = size > 0
+    if not used.any() or np.ptp(log_odds[used]) < TINY or not 0 < events.sum() < size.sum():
+        return float("nan")
+    return fit_line(log_odds[used], events[used], size[used])[1]

@@ -1,92 +1,93 @@
 """Scores of the flagged part of the map, chosen each day by area."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from htgeo.evaluation.base import Sample, Score
-
-SEED = 0
-"""Seed of the order among equal forecasts."""
+from htgeo.evaluation.base import Sample, Score, ratio
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """By day: events in the flagged cells, all events, and the most that as much area could hold."""
+    """By block: events in the flagged cells, all events, and the most that as much area could hold."""
 
     captured: np.ndarray
     events: np.ndarray
     possible: np.ndarray
 
 
-def flag(sample: Sample, share: float) -> Flagged:
-    """Flag each day the cells of highest forecast until they fill a share of the area; the last one counts in part.
+def captured(sample: Sample, order: np.ndarray, share: float) -> np.ndarray:
+    """Return the events in the first cells of each day's order until they fill a share of the area, by block.
 
-    Events are counts, not the 0/1 label. Equal forecasts are ordered at random by a fixed seed.
+    The last cell counts in part.
     """
-    known = ~np.isnan(sample.forecast)
-    events = np.where(known, sample.events, 0.0)
-    area = np.broadcast_to(sample.area[:, None], known.shape) * known
-    budget = share * area.sum(axis=0)
-    shuffled = np.random.default_rng(SEED).permutation(len(sample.area))
-    forecast = np.where(known, sample.forecast, -np.inf)[shuffled]
-    return Flagged(
-        captured=_captured(forecast, events[shuffled], area[shuffled], budget),
-        events=events.sum(axis=0),
-        possible=_captured(events[shuffled] / sample.area[shuffled, None], events[shuffled], area[shuffled], budget),
-    )
+    top = order[: _deepest(sample, order, share)]
+    day = np.arange(top.shape[1])
+    area = sample.area[top] * sample.known[top, day]
+    before = np.cumsum(area, axis=0) - area
+    budget = share * (sample.area @ sample.known)
+    part = np.clip((budget - before) / np.maximum(area, 1e-12), 0.0, 1.0) * (area > 0)
+    caught = part * sample.events[top, day]
+    return np.bincount(sample.unit[top, day].ravel(), caught.ravel(), sample.units)
 
 
-def _captured(score: np.ndarray, events: np.ndarray, area: np.ndarray, budget: np.ndarray) -> np.ndarray:
-    order = np.argsort(-score, axis=0, kind="stable")
-    sorted_area = np.take_along_axis(area, order, axis=0)
-    before = np.cumsum(sorted_area, axis=0) - sorted_area
-    part = np.clip((budget - before) / np.maximum(sorted_area, 1e-12), 0.0, 1.0)
-    return np.asarray((part * np.take_along_axis(events, order, axis=0)).sum(axis=0))
+def _deepest(sample: Sample, order: np.ndarray, share: float) -> int:
+    """Return how many cells of each order are surely enough to fill the share of the area."""
+    smallest = sample.area.min(initial=np.inf)
+    return min(int(share * sample.area.sum() / smallest) + 2, len(order))
 
 
 class _Hotspot(Score, abstract=True):
     """A score of the cells flagged within a share of the area."""
 
     share: ClassVar[float]
+    scores: ClassVar[Literal["probability", "count", "both"]] = "both"
 
     def prepare(self, sample: Sample) -> Flagged:
-        """Flag the cells of each day."""
-        return flag(sample, self.share)
+        """Flag the cells of highest forecast of each day. Events are counts, not the 0/1 label."""
+        return Flagged(captured(sample, sample.day_order, self.share), sample.total(sample.events), np.empty(0))
 
 
 class HitRate(_Hotspot, abstract=True):
-    """Share of the events in the flagged cells (capture, recall by area); 0 to 1."""
+    """Share of the events in the flagged cells (capture, recall by area)."""
 
     best: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    source: ClassVar[str] = "Bowers, Johnson and Pease 2004"
 
-    def value(self, stats: Flagged, weights: np.ndarray) -> float:
+    def values(self, stats: Flagged, weights: np.ndarray) -> np.ndarray:
         """Return captured over all events."""
-        events = weights @ stats.events
-        return float(weights @ stats.captured / events) if events > 0 else float("nan")
+        return ratio(weights @ stats.captured, weights @ stats.events)
 
 
 class Pai(_Hotspot, abstract=True):
     """Predictive accuracy index: hit rate over the share of area flagged (Chainey et al. 2008); no skill 1."""
 
     best: ClassVar[float] = float("inf")
+    bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
+    source: ClassVar[str] = "Chainey, Tompson and Uhlig 2008"
 
-    def value(self, stats: Flagged, weights: np.ndarray) -> float:
+    def values(self, stats: Flagged, weights: np.ndarray) -> np.ndarray:
         """Return the hit rate over the area share."""
-        events = weights @ stats.events
-        return float(weights @ stats.captured / events / self.share) if events > 0 else float("nan")
+        return ratio(weights @ stats.captured, weights @ stats.events) / self.share
 
 
 class Pei(_Hotspot, abstract=True):
-    """Prediction efficiency index: captured over the most that as much area could hold each day (Hunt 2016); 0 to 1."""
+    """Prediction efficiency index: captured over the most that as much area could hold each day."""
 
     best: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    source: ClassVar[str] = "Hunt 2016"
 
-    def value(self, stats: Flagged, weights: np.ndarray) -> float:
+    def prepare(self, sample: Sample) -> Flagged:
+        """Flag the cells of highest forecast, and those that held most events by area, of each day."""
+        flagged = super().prepare(sample)
+        return Flagged(flagged.captured, flagged.events, captured(sample, sample.clairvoyant_order, self.share))
+
+    def values(self, stats: Flagged, weights: np.ndarray) -> np.ndarray:
         """Return captured over possible."""
-        possible = weights @ stats.possible
-        return float(weights @ stats.captured / possible) if possible > 0 else float("nan")
+        return ratio(weights @ stats.captured, weights @ stats.possible)
 
 
 def _register_shares() -> None:

@@ -5,23 +5,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from htgeo.evaluation.base import Sample, Score
+from htgeo.evaluation.base import Sample, Score, ratio
+
+TOGETHER = 16
+"""Draws that share one pass over the cell-days."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Cell-days from the highest forecast down, with the ends of the groups of equal forecasts."""
+    """Cell-days from the highest forecast down: outcome, block, and where a group of equal forecasts ends."""
 
     observed: np.ndarray
-    day: np.ndarray
-    ends: np.ndarray
-
-
-def _curves(stats: Ranked, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of positives and of negatives down to the end of each group."""
-    weight = weights[stats.day]
-    positive = np.cumsum(weight * stats.observed)[stats.ends]
-    return positive, np.cumsum(weight)[stats.ends] - positive
+    unit: np.ndarray
+    last: np.ndarray
 
 
 class _Ranking(Score, abstract=True):
@@ -29,17 +25,24 @@ class _Ranking(Score, abstract=True):
 
     def prepare(self, sample: Sample) -> Ranked:
         """Rank the cell-days."""
-        known = ~np.isnan(sample.forecast)
-        day = np.broadcast_to(np.arange(sample.forecast.shape[1]), sample.forecast.shape)[known]
-        forecast, observed = sample.forecast[known], sample.observed[known]
-        order = np.argsort(-forecast, kind="stable")
-        ranked = forecast[order]
-        ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-        return Ranked(observed[order].astype(float), day[order], ends)
+        ranked = sample.forecast.ravel()[sample.order]
+        last = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
+        return Ranked(sample.observed.ravel()[sample.order], sample.unit.ravel()[sample.order], last)
+
+
+def _areas(stats: Ranked, weights: np.ndarray) -> np.ndarray:
+    """Return average precision and ROC area, not yet divided, weight of positives and of all: (draw, 4)."""
+    from htgeo.evaluation.curve_kernel import curve_areas
+
+    out = np.empty((len(weights), 4))
+    for start in range(0, len(weights), TOGETHER):
+        part = slice(start, start + TOGETHER)
+        curve_areas(stats.observed, stats.unit, stats.last, np.ascontiguousarray(weights[part].T), out[part])
+    return out
 
 
 class PrAuc(_Ranking):
-    """Area under the precision-recall curve as average precision (step-wise, as scikit-learn); 0 to 1.
+    """Area under the precision-recall curve as average precision (step-wise, as scikit-learn).
 
     Its value for a forecast without skill is the prevalence: read it beside the prevalence.
     """
@@ -47,28 +50,25 @@ class PrAuc(_Ranking):
     name: ClassVar[str] = "pr_auc"
     summary: ClassVar[str] = "area under the precision-recall curve (average precision); no skill = prevalence"
     best: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    source: ClassVar[str] = "Davis and Goadrich 2006"
 
-    def value(self, stats: Ranked, weights: np.ndarray) -> float:
+    def values(self, stats: Ranked, weights: np.ndarray) -> np.ndarray:
         """Return the average precision."""
-        positive, negative = _curves(stats, weights)
-        if positive[-1] == 0:
-            return float("nan")
-        flagged = positive + negative
-        precision = np.divide(positive, flagged, out=np.zeros_like(positive), where=flagged > 0)
-        return float((np.diff(positive, prepend=0.0) * precision).sum() / positive[-1])
+        precision, _, positive, _ = _areas(stats, weights).T
+        return ratio(precision, positive)
 
 
 class RocAuc(_Ranking):
-    """Area under the ROC curve: chance that a positive ranks above a negative; 0 to 1, no skill 0.5."""
+    """Area under the ROC curve: chance that a positive ranks above a negative; no skill 0.5."""
 
     name: ClassVar[str] = "roc_auc"
     summary: ClassVar[str] = "chance that an event cell-day ranks above another; no skill = 0.5"
     best: ClassVar[float] = 1.0
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    source: ClassVar[str] = "Hanley and McNeil 1982"
 
-    def value(self, stats: Ranked, weights: np.ndarray) -> float:
+    def values(self, stats: Ranked, weights: np.ndarray) -> np.ndarray:
         """Return the area by trapezes."""
-        positive, negative = _curves(stats, weights)
-        if positive[-1] == 0 or negative[-1] == 0:
-            return float("nan")
-        hit, alarm = np.append(0.0, positive / positive[-1]), np.append(0.0, negative / negative[-1])
-        return float(np.trapezoid(hit, alarm))
+        _, area, positive, total = _areas(stats, weights).T
+        return ratio(area, positive * (total - positive))

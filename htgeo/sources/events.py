@@ -155,6 +155,45 @@ class Events:
             table = _matching(table, "precision", [precision])
         return replace(self, table=table)
 
+    def thin(self, share: float, *, seed: int = 0) -> "Events":
+        """Return a random share of the events: what would be known, were fewer of them reported.
+
+        Parameters
+        ----------
+        share
+            Share of the events kept, above 0 and at most 1.
+        seed
+            Seed of the draw.
+
+        Raises
+        ------
+        InputError
+            If the share is not above 0 and at most 1.
+        """
+        if not 0 < share <= 1:
+            message = f"the share kept must be above 0 and at most 1, not {share!r}"
+            raise InputError(message)
+        keep = np.random.default_rng(seed).random(len(self)) < share
+        return replace(self, table=self.table[keep].reset_index(drop=True))
+
+    def delay(self, days: int) -> "Events":
+        """Return the events as known so many days later: what would be, were they reported later.
+
+        Parameters
+        ----------
+        days
+            Days added to the day each event became known, at least 0.
+
+        Raises
+        ------
+        InputError
+            If the days are below 0, which would let a forecast know events early.
+        """
+        if days < 0:
+            message = f"events can be known later, not earlier: the delay must be at least 0 days, not {days!r}"
+            raise InputError(message)
+        return replace(self, table=self.table.assign(known=self.table["known"] + pd.Timedelta(days=days)))
+
     def by_category(self, prefix: str) -> dict[str, "Events"]:
         """Return ``{prefix_category: events}`` for every category, ready for `grid_events`."""
         names = {str(c): f"{prefix}_{variable_name(str(c))}" for c in sorted(self.table["category"].unique())}

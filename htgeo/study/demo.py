@@ -10,8 +10,9 @@ from htgeo.core.errors import InputError
 from htgeo.cube import open_cube
 from htgeo.cube.schema import variables_of
 from htgeo.sources.synthetic import City, write_demo_city
+from htgeo.study.counts import Say, write_json
 from htgeo.study.load import load_study
-from htgeo.study.run import Say, run_study, write_json
+from htgeo.study.run import run_study
 
 STUDY = """\
 # The demo of htgeo: a simulated New York, read from its native files.

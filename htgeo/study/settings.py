@@ -1,7 +1,6 @@
 """The study file: one settings file describes a whole run; unknown keys are errors."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -10,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -18,6 +16,7 @@ from pydantic import (
 from htgeo.core.errors import HtgeoError
 from htgeo.core.options import build
 from htgeo.core.registry import near
+from htgeo.evaluation.samples import PARTS_OF_TIME
 from htgeo.export import EXPORTS
 from htgeo.features import FEATURES
 from htgeo.features.sets import SETS
@@ -25,33 +24,18 @@ from htgeo.grid.cells import MAX_RESOLUTION
 from htgeo.models import MODELS
 from htgeo.sources import SOURCES
 from htgeo.sources.clean import check_zone
+from htgeo.study.scoring_settings import EvaluationSettings
+from htgeo.study.settings_base import File, Settings
 
+TIMES = (*PARTS_OF_TIME, "weekday")
+"""Parts of time that scores can be given by."""
 TARGET = "target"
 """Name of the layer that holds the events of the label."""
-
-
-def _existing(path: Path, info: ValidationInfo) -> Path:
-    """Return the path relative to the study file; it must exist."""
-    found = (info.context or Path()) / path
-    if not found.exists():
-        beside = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
-        message = f"there is no file {str(path)!r} (relative to the study file){near(path.name, beside)}"
-        raise ValueError(message)
-    return found.resolve()
 
 
 def _zone(name: str) -> str:
     check_zone(name)
     return name
-
-
-File = Annotated[Path, AfterValidator(_existing)]
-
-
-class Settings(BaseModel):
-    """Settings that allow no unknown key and cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RegionSettings(Settings):
@@ -75,8 +59,8 @@ class GridSettings(Settings):
 class CountSettings(Settings):
     """What is counted of each source of events, as `grid_events` takes it."""
 
-    parts: list[Literal["night", "category"]] = ["night"]
-    known_within: list[Annotated[int, Field(ge=1)]] = [7, 28]
+    parts: list[Literal["night", "category"]] = Field(["night"])
+    known_within: list[Annotated[int, Field(ge=1)]] = Field([7, 28])
     delays: int = Field(0, ge=0)
     spread: Literal["land", "population"] = "land"
 
@@ -90,18 +74,28 @@ class PopulationSettings(Settings):
 
 
 class SourceSettings(BaseModel):
-    """A source: its kind, its files, and the options of the kind."""
+    """A source: its kind, its files, what to take of its events, and the options of the kind.
+
+    `select` takes events of some categories; `thin` keeps a share of them, drawn by the seed of the study; `delay` makes
+    them known so many days later. The last two answer what would be, were fewer or later reports made.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     kind: str
     file: Annotated[
         list[File], BeforeValidator(lambda files: files if isinstance(files, list) else [files]), Field(min_length=1)
     ]
+    select: list[str] | None = Field(None, min_length=1)
+    thin: float | None = Field(None, gt=0, le=1)
+    delay: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _known_options(self) -> Self:
         _registered(SOURCES, self.kind)
         _built(SOURCES, self.kind, self.model_extra or {})
+        if SOURCES[self.kind].gives != "events" and (self.select or self.thin or self.delay):
+            message = f"select, thin and delay are for events; {self.kind!r} gives {SOURCES[self.kind].gives}"
+            raise ValueError(message)
         return self
 
 
@@ -135,7 +129,7 @@ class OutputSettings(Settings):
     map: bool = True
     map_days: int = Field(90, ge=1)
     model: str | None = None
-    export: list[str] = []
+    export: list[str] = Field([])
     export_days: int = Field(30, ge=1)
 
     @model_validator(mode="after")
@@ -154,7 +148,7 @@ class Study(Settings):
 
     name: str = Field(min_length=1)
     region: RegionSettings
-    layers: list[RegionSettings] = []
+    layers: list[RegionSettings] = Field([])
     grid: GridSettings
     population: PopulationSettings | None = None
     sources: dict[str, SourceSettings] = Field(min_length=1)
@@ -163,8 +157,10 @@ class Study(Settings):
     features: str | list[Named] = "default"
     models: list[Named] = Field(["historical_rate", "ewma_rate", "lightgbm"], min_length=1)
     split: SplitSettings
+    evaluation: EvaluationSettings = EvaluationSettings()
     outputs: OutputSettings = OutputSettings()
     seed: int = 0
+    repeats: int = Field(1, ge=1)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -186,6 +182,15 @@ class Study(Settings):
         if self.outputs.model is not None and self.outputs.model not in self.model_names:
             message = f"outputs.model {self.outputs.model!r} is none of the models: {', '.join(self.model_names)}"
             raise ValueError(message)
+        for key, given, known in (
+            ("against", self.evaluation.against or [], self.model_names),
+            ("cells_with", self.evaluation.cells_with, list(self.sources)),
+            ("by", self.evaluation.by, [self.region.layer, *(layer.layer for layer in self.layers), *TIMES]),
+        ):
+            for name in given:
+                if name not in known:
+                    message = f"evaluation.{key}: {name!r} is none of {', '.join(known)}{near(name, known)}"
+                    raise ValueError(message)
         return self
 
     @field_validator("features")

@@ -29,7 +29,8 @@ from htgeo.sources import SOURCES, Events, Places, Region, RowReport, Series, re
 from htgeo.sources.events import COLUMNS
 from htgeo.sources.files import VECTOR_SUFFIXES
 from htgeo.sources.precision import CITY
-from htgeo.study.run import _count, _features, _grid, _model, _region
+from htgeo.study.counts import count_events, study_grid, study_region
+from htgeo.study.learn import study_features, study_model
 from htgeo.study.settings import TARGET, SourceSettings, Study, split_model
 
 SAMPLE_BYTES = 400_000
@@ -88,15 +89,15 @@ class Sizes:
 
 def study_sizes(study: Study) -> Sizes:
     """Return how large a study is; of event files no more than a sample is read."""
-    areas = [_region(study.region), *map(_region, study.layers)]
-    grid = _grid(study, areas)
+    areas = [study_region(study.region), *map(study_region, study.layers)]
+    grid = study_grid(study, areas)
     cells, days = len(grid.cells), len(grid.days)
     heads = {name: _head(s, areas) for name, s in study.sources.items() if SOURCES[s.kind].gives == "events"}
     rows, sample = heads[study.label.source]
     share, coarse = _label_share(study, sample)
     spread = {name for name, (_, table) in heads.items() if table is not None and _mostly_areas(table)}
     graph = _Graph.of_trials(study, grid, other=share < 1, coarse=coarse, spread=spread - {study.label.source})
-    models = [_model(study, *split_model(item)[1:]) for item in study.models]
+    models = [study_model(study, *split_model(item)[1:]) for item in study.models]
     split, outputs = study.split, study.outputs
     train_days = (split.validate_until - study.grid.start).days + 1
     test_days = (split.test_until - split.validate_until).days
@@ -235,10 +236,12 @@ def _made_up(study: Study, grid: Grid, *, other: bool, coarse: bool, spread: set
 
 def _trial(study: Study, grid: Grid, sources: dict[str, Any]) -> tuple[xr.Dataset, int]:
     """Return the lazy cube of a study as it is written at last, with made-up risks, and how many counts it holds."""
-    cube = _count(study, sources, grid, lambda text: None)  # noqa: ARG005  # nothing is said
+    cube = count_events(study, sources, grid, lambda text: None)  # noqa: ARG005  # nothing is said
     counts = sum(variable.dims == ("cell", "time") for variable in cube.data_vars.values())
     items = [study.features] if isinstance(study.features, str) else study.features
-    for feature in _features(list(items), cube):  # add_features would try each for looking ahead, which takes its time
+    for feature in study_features(
+        list(items), cube
+    ):  # add_features would try each for looking ahead, which takes its time
         columns = feature.columns(cube).items()
         cube = cube.assign({name: stamp(values, name, "feature", **values.attrs) for name, values in columns})
     layer = TARGET if TARGET in cube else study.label.source

@@ -1,0 +1,100 @@
+"""From the files of a study to its counts: sources, grid and cube."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from htgeo.cube import add_attributes, add_places, add_series, grid_events
+from htgeo.grid import Grid, make_grid
+from htgeo.sources import AreaAttributes, Events, Places, Region, Series, read_region, read_source
+from htgeo.study.settings import TARGET, RegionSettings, SourceSettings, Study
+
+Say = Callable[[str], None]
+
+
+def study_region(settings: RegionSettings) -> Region:
+    """Return a layer of named polygons."""
+    return read_region(settings.file, name_column=settings.name_column, layer=settings.layer)
+
+
+def read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> dict[str, Any]:
+    """Read every source and write ``rows.json`` and the quarantined rows."""
+    read = {}
+    for name, source in study.sources.items():
+        item = read_source(source.kind, source.file, areas=areas, **(source.model_extra or {}))
+        tell(f"{name}: {item.report}")
+        read[name] = _taken(item, source, study.seed) if isinstance(item, Events) else item
+    _remove_products(out)
+    for name, item in read.items():
+        if len(item.report.quarantine):
+            (out / "quarantine").mkdir(exist_ok=True)
+            item.report.write_quarantine(out / "quarantine" / f"{name}.csv")
+    rows = {name: item.report.to_dict() for name, item in read.items()}
+    write_json(out / "rows.json", rows)
+    return read
+
+
+def _taken(events: Events, source: SourceSettings, seed: int) -> Events:
+    """Return the events a study takes: of some categories, thinned, known later."""
+    events = events.select(category=source.select)
+    events = events if source.thin is None else events.thin(source.thin, seed=seed)
+    return events.delay(source.delay) if source.delay else events
+
+
+def _remove_products(out: Path) -> None:
+    """Remove what an earlier run wrote, but for the store, which keeps its history."""
+    for pattern in ("rows.json", "scores.json", "truth.json", "maps/risk.html", "export/risk.*", "quarantine/*.csv"):
+        for path in out.glob(pattern):
+            path.unlink()
+
+
+def study_grid(study: Study, areas: list[Region]) -> Grid:
+    """Return the cells and days."""
+    g, people = study.grid, study.population
+    population = None
+    if people is not None:
+        population = read_region(people.file, name_column=people.name_column, attributes=[people.column])
+        population = replace(population, attributes={"population": population.attribute(people.column)})
+    return make_grid(
+        areas[0],
+        resolution=g.resolution,
+        start=str(g.start),
+        end=str(g.end),
+        time_zone=g.time_zone,
+        layers=areas[1:],
+        edge=g.edge,
+        population=population,
+    )
+
+
+def count_events(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.Dataset:
+    """Grid all events, join series and places."""
+    label = study.label
+    events = {name: item for name, item in sources.items() if isinstance(item, Events)}
+    point = "point" if label.precision == "point" else None
+    target = events[label.source].select(category=label.categories, precision=point)
+    layers = events if len(target) == len(events[label.source]) else {**events, TARGET: target}
+    c = study.counts
+    cube = grid_events(layers, grid, parts=c.parts, known_within=c.known_within, delays=c.delays, spread=c.spread)
+    for name, item in sources.items():
+        if isinstance(item, Series):
+            cube = add_series(cube, name, item)
+        elif isinstance(item, Places):
+            cube = add_places(cube, name, item)
+        elif isinstance(item, AreaAttributes):
+            cube = add_attributes(cube, item.region, item.how)
+    for name in layers:
+        facts = cube[name].attrs
+        tell(
+            f"{name}: {facts['events']:,.0f} events in the days, of which {facts['outside_cells']:,.0f} outside all cells and {facts['known_to_area']:,.0f} known to an area; {facts['outside_days']:,.0f} outside the days"
+        )
+    return cube
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
