@@ -30,6 +30,7 @@ NAMES = (
     "mile",
     "features",
     "boosters",
+    "scoring",
     "store",
     "scale",
     "demo",
