@@ -10,6 +10,7 @@ import pytest
 import htgeo as ht
 from htgeo.grid.cells import points_to_cells
 from htgeo.study import load_study, run_study
+from htgeo.study.scores import beside_anchors
 
 CRIME = {
     "columns": {"occurred": "Occurrence Date", "lat": "Latitude", "lon": "Longitude", "category": "Offense"},
@@ -167,6 +168,7 @@ def test_counts__equal_polars_for_every_day_and_cell(data: Path, real_boroughs: 
     assert expected.sum() == 191_580 - cube["crime"].attrs["outside_cells"]
 
 
+STUDIES = Path(__file__).parents[1] / "benchmarks" / "studies"
 STUDY = """\
 name: nyc-robbery
 region: {{file: {boroughs}, name_column: boro_name}}
@@ -226,3 +228,28 @@ def test_historical_rate__equals_the_anchor_on_the_same_cells(data: Path, real_b
     for name, anchor in {"pr_auc": 0.1764, "roc_auc": 0.8379, "log_loss": 0.1432}.items():
         assert float(table.sel(score=name)) == pytest.approx(anchor, abs=0.0003), name
     assert float(table.sel(score="hit_rate_5")) == pytest.approx(0.279, abs=0.003)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nyc_robbery_8", "nyc_robbery_9"])
+def test_study_files__baselines_reach_their_anchors_within_their_intervals(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HTGEO_DATA", str(data))
+    study = load_study(STUDIES / f"{name}.yaml")
+    baselines = [
+        m
+        for m in study.models
+        if m in ("historical_rate", "ewma_rate", "kernel_density", "ewma_kernel", "promap", "hawkes")
+    ]
+    study = study.model_copy(update={"models": baselines, "features": [{"recency": {"layer": "robbery"}}]})
+    table = run_study(study, tmp_path / "out")
+    checked = 0
+    for model in baselines:
+        for score in ("pr_auc", "roc_auc", "log_loss", "hit_rate_1", "hit_rate_5", "hit_rate_10"):
+            anchor = study.evaluation.anchors.get(model, {}).get(score)
+            at = table.sel(model=model, score=score)
+            assert anchor is None or float(at["low"]) <= anchor <= float(at["high"]), (model, score)
+            checked += anchor is not None
+    assert checked >= 15
+    assert beside_anchors(table, study).shape[0] >= len(baselines)
