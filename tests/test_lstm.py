@@ -235,6 +235,10 @@ def test_inputs__are_scaled_by_the_training_days_alone(train: xr.Dataset) -> Non
     np.testing.assert_allclose(
         numbers[0][..., 0], (squash(block["crime_sum_7"][2:7, 10:13], knee).T - center) / spread, rtol=1e-4
     )
+    assert inputs[0].columns(2) == [
+        *("crime_sum_7", "crime_sum_7", "static_lon", "year_sin_1"),
+        *("static_borough", "static_borough", "weekday", "weekday"),
+    ]
     np.testing.assert_array_equal(codes[1][:, 0], train["weekday"].values[10:13] + 1)
 
 

@@ -10,7 +10,7 @@ from htgeo.core.blocks import iter_blocks
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.core.registry import near
-from htgeo.cube.schema import only_label, select_days
+from htgeo.cube.schema import only_label, select_days, space
 from htgeo.models.base import Model
 from htgeo.models.calibration import log_loss, poisson_loss
 
@@ -71,7 +71,7 @@ def permutation_importance(
     families = _families(cube, model) if families is None else families
     _check_families(model, families)
     rng = np.random.default_rng(seed)
-    orders = {dim: rng.permutation(cube.sizes[dim]) for dim in ("cell", "time")}
+    orders = {dim: rng.permutation(cube.sizes[dim]) for dim in (space(cube), "time")}
     usual = _loss(cube, model, time)
     rows = {}
     with steps("shuffling families of features", len(families)) as advance:
@@ -155,7 +155,7 @@ def _check_families(model: Model, families: Mapping[str, Sequence[str]]) -> None
 
 def _shuffled(variable: xr.DataArray, orders: Mapping[str, np.ndarray]) -> xr.DataArray:
     """Return a feature with its cells exchanged, or its days where it has no cells; chunks stay as they were."""
-    dim = "cell" if "cell" in variable.dims else "time"
+    dim = str(variable.dims[0])
     moved = variable.isel({dim: orders[dim]})
     if variable.chunks is not None:
         moved = moved.chunk(variable.chunksizes)

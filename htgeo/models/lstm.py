@@ -1,7 +1,6 @@
 """A causal LSTM: one pass over a cell's days gives a risk for every day."""
 
 from dataclasses import asdict, dataclass, replace
-from threading import current_thread, main_thread
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,10 +10,11 @@ from htgeo.core.blocks import map_cube
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.glm import fit_glm
 from htgeo.core.progress import steps
-from htgeo.cube.schema import check_cube, variables_of
+from htgeo.cube.schema import check_cube, space, variables_of
 from htgeo.models.base import known_layer
 from htgeo.models.calibration import LogisticMap, LogLinearMap, log_odds
-from htgeo.models.learner import Learner
+from htgeo.models.learner import OFFSET, Learner
+from htgeo.models.lstm_explain import integrated_gradients
 from htgeo.models.lstm_inputs import Arrays, Blocks, Inputs
 from htgeo.models.lstm_network import (
     Shape,
@@ -22,6 +22,7 @@ from htgeo.models.lstm_network import (
     device_of,
     fitted_network,
     make_network,
+    one_thread_each,
     reproducible,
     require_torch,
     weights_of,
@@ -172,7 +173,7 @@ class LSTM(Learner):
         sums = []
         for block in labels:
             label = block[self.label_["name"]].astype(float)
-            early, late = label[:, :first], label[:, -self.validation_days :]
+            early, late = label[:, :first], label[:, -self._validation :]
             sums.append([np.nansum(early, 1), (~np.isnan(early)).sum(1), np.nansum(late, 1)])
         events, known, later = (float(row.sum()) for row in np.concatenate(sums, 1))
         if not (events > 0 and later > 0):
@@ -190,7 +191,7 @@ class LSTM(Learner):
         best, self.epochs_ = np.inf, 0
         with steps("choosing the number of epochs", self.epochs) as advance:
             for network in training.epochs(reader, first):
-                line, label = training.validate(self._reader(network), -self.validation_days)
+                line, label = training.validate(self._reader(network), -self._validation)
                 self.losses_.append(training.mean_loss(line, label))
                 advance()
                 if self.losses_[-1] < best:
@@ -243,20 +244,39 @@ class LSTM(Learner):
     def _risk(self, cube: xr.Dataset) -> xr.DataArray:
         require_torch()
         like = known_layer(cube, self.label_["layer"])
-        return map_cube(self._block_risk, self._variables(cube), like)
+        return map_cube(self._block_risk, self.inputs(cube), like)
 
-    def _variables(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+    def inputs(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
+        """Return features and offset, lazily."""
         features = require_features(cube, self.features_, self.categories_)
         return {**features, **self._start_line(self.offset_, cube)}
 
     def _block_risk(self, values: Arrays, shape: tuple[int, int]) -> np.ndarray:
-        """Return the risk of one block; dask has a thread for each block at work, so torch takes no more."""
-        import torch
-
-        if current_thread() is not main_thread():
-            torch.set_num_threads(1)  # of this thread
+        """Return the risk of one block."""
+        one_thread_each()
         line, _ = self._reader().lines(values, shape)
         return self.to_risk_(line)
+
+    @property
+    def log_odds(self) -> bool:
+        """Whether contributions add up to log-odds."""
+        return bool(self.label_["probability"])
+
+    @property
+    def contribution_names(self) -> tuple[str, ...]:
+        """The features, the offset where there is one, and the base."""
+        return (*self.features_, *([OFFSET] if self.offset is not None else []), "base")
+
+    def block_contributions(self, values: Arrays, shape: tuple[int, int], before: int = 0) -> np.ndarray:
+        """Return what each feature, the offset and the base add to the log-odds of the days of a block after some."""
+        added = np.empty((len(self.contribution_names), *shape), np.float32)
+        parts = integrated_gradients(self._reader(), self.features_, values, shape, before)
+        added[: len(parts) - 1], added[-1] = parts[:-1], parts[-1]
+        if OFFSET in values:
+            added[-2] = values[OFFSET][:, before:]
+        added *= np.float32(self.to_risk_.slope)
+        added[-1] += np.float32(self.to_risk_.intercept)
+        return added
 
     def state(self, cube: xr.Dataset) -> LstmState:
         """Read all days of a cube and return what the network remembers after the last, for `step`.
@@ -305,4 +325,5 @@ class LSTM(Learner):
             raise CubeError(message)
         require_torch()
         check_cube(cube)
-        return xr.Dataset(self._variables(cube)).assign_coords(cell=cube["cell"], time=cube["time"])
+        coords = {dim: cube[dim] for dim in (space(cube), "time")}
+        return xr.Dataset(self.inputs(cube), attrs=cube.attrs).assign_coords(coords)

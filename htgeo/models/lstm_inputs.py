@@ -8,9 +8,9 @@ from typing import Any, Self
 import numpy as np
 import xarray as xr
 
-from htgeo.core.blocks import iter_blocks, two_axes
+from htgeo.core.blocks import in_space, iter_blocks, two_axes
 
-KINDS = {("cell", "time"): "both", ("cell",): "cell", ("time",): "time"}
+KINDS = ("both", "cell", "time")
 SKEWED = 1.0
 """Numbers with a skewness above this are squashed."""
 KNEE = 0.1
@@ -47,7 +47,7 @@ class Inputs:
     @classmethod
     def learn(cls, cube: xr.Dataset, names: Sequence[str], blocks: Iterable[Arrays], days: int) -> Self:
         """Learn from the first `days` days of blocks, which are gone through twice."""
-        kind = {name: KINDS[cube[name].dims] for name in names}  # type: ignore[index]  # dims of a feature are names
+        kind = {name: _kind(cube[name]) for name in names}
         categorical = {name: len(cube[name].attrs["categories"]) for name in names if "categories" in cube[name].attrs}
         plain = [name for name in names if name not in categorical]
         knees, gaps = _knees(plain, blocks, days), _Gaps(kind)
@@ -58,7 +58,7 @@ class Inputs:
                 moments.add(name, squash(values, knees[name]))
                 gaps.add(name, values)
         scaling = {name: [knees[name], *moments.center_and_spread(name)] for name in plain}
-        by_kind = {k: [name for name in names if kind[name] == k] for k in KINDS.values()}
+        by_kind = {k: [name for name in names if kind[name] == k] for k in KINDS}
         return cls(
             {k: [n for n in some if n not in categorical] for k, some in by_kind.items()},
             {k: [n for n in some if n in categorical] for k, some in by_kind.items()},
@@ -76,6 +76,12 @@ class Inputs:
     def tables(self) -> list[int]:
         """Sizes of the categorical features, in the order of the codes."""
         return [self.sizes[name] for some in self.categories.values() for name in some]
+
+    def columns(self, embedding: int) -> list[str]:
+        """Return the feature of each number that the network reads in a day, a category being `embedding` numbers."""
+        kinds = [kind for kind, names in self.numbers.items() if names]
+        numbers = [name for kind in kinds for name in (*self.numbers[kind], *self.gaps[kind])]
+        return numbers + [name for some in self.categories.values() for name in some for _ in range(embedding)]
 
     def cut(self, block: Arrays, rows: Rows, days: slice) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return what the network reads of some cells and days of a block.
@@ -114,6 +120,13 @@ class Inputs:
         out = np.empty((stack.shape[2], stack.shape[1], len(names) + len(gaps)), np.float32)
         scale_by_day(stack, center.astype(np.float32), (1 / spread).astype(np.float32), gaps, out)
         return out
+
+
+def _kind(variable: xr.DataArray) -> str:
+    """Return which axes a variable has: ``both``, ``cell`` (or area) or ``time``."""
+    if len(variable.dims) > 1:
+        return "both"
+    return "cell" if in_space(variable) else "time"
 
 
 def squash(values: np.ndarray, knee: float) -> np.ndarray:
@@ -173,10 +186,10 @@ def _joined(blocks: Blocks) -> Arrays:
     for block in blocks:
         for name, values in block.items():
             variable = blocks.cube[name]
-            if variable.chunks is None or "cell" not in variable.dims:
+            if variable.chunks is None or not in_space(variable):
                 held[name] = np.asarray(two_axes(variable.compute())) if name not in held else held[name]
                 continue
-            whole = held.setdefault(name, np.empty((blocks.cube.sizes["cell"], values.shape[1]), values.dtype))
+            whole = held.setdefault(name, np.empty((len(variable), values.shape[1]), values.dtype))
             whole[first : first + len(values)] = values
         first += max(len(values) for values in block.values())
     return held
@@ -229,7 +242,7 @@ class _Gaps:
         for name, some in self._some.items():
             if some:
                 found.setdefault((self._kind[name], self._digests[name].digest()), name)
-        return {kind: [name for (k, _), name in found.items() if k == kind] for kind in KINDS.values()}
+        return {kind: [name for (k, _), name in found.items() if k == kind] for kind in KINDS}
 
 
 def _knees(names: Sequence[str], blocks: Iterable[Arrays], days: int) -> dict[str, float]:

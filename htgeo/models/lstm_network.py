@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,27 @@ def device_of(device: str) -> str:
         message = f"device is {device!r}, but torch finds no GPU here; use device='auto' or 'cpu'"
         raise InputError(message)
     return device
+
+
+def one_thread_each() -> None:
+    """Let torch take no more threads where dask has a thread for each block at work."""
+    import torch
+
+    if current_thread() is not main_thread():
+        torch.set_num_threads(1)  # of this thread
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch take one thread for many small steps, which several would spend waiting for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
@@ -107,7 +129,7 @@ def run_network(
     line : Tensor, shape (day, cell)
     state
     """
-    x = _joined(network, numbers, codes, shape)
+    x = joined(network, numbers, codes, shape)
     out, after = network["lstm"](x, state)
     return _line(network, out, x), after
 
@@ -126,14 +148,14 @@ def run_windows(
     """
     from torch.nn.functional import pad
 
-    x = pad(_joined(network, numbers, codes, shape), (0, 0, 0, 0, window - 1 - lead, 0))
+    x = pad(joined(network, numbers, codes, shape), (0, 0, 0, 0, window - 1 - lead, 0))
     days, cells = shape[0] - lead, shape[1]
     x = x.unfold(0, window, 1).permute(3, 0, 1, 2).reshape(window, days * cells, -1)
     out, _ = network["lstm"](x)
     return _line(network, out[-1], x[-1]).view(days, cells)
 
 
-def _joined(
+def joined(
     network: "nn.ModuleDict", numbers: Sequence["Tensor"], codes: Sequence["Tensor"], shape: tuple[int, int]
 ) -> "Tensor":
     """Return numbers and embedded categories side by side, shape (day, cell, input)."""

@@ -7,6 +7,7 @@ import xarray as xr
 
 from htgeo.core.blocks import iter_blocks
 from htgeo.core.errors import CubeError
+from htgeo.cube.schema import space
 from htgeo.models.lstm_inputs import arrays_of
 from htgeo.models.lstm_training import Reader
 
@@ -19,7 +20,7 @@ class LstmState:
     ----------
     day : str
         The last day seen, ``YYYY-MM-DD``.
-    cell : array of uint64, shape (cell,)
+    cell : array of uint64 (names of areas where the cube has areas), shape (cell,)
     hidden, memory : arrays of float32, shape (layer, cell, hidden)
     """
 
@@ -31,7 +32,7 @@ class LstmState:
     def new_days(self, cube: xr.Dataset) -> np.ndarray:
         """Return which days of a cube come after the state, shape (time,); raise unless they follow on it."""
         days, last = cube["time"].values, np.datetime64(self.day)
-        if not np.array_equal(cube["cell"].values, self.cell):
+        if not np.array_equal(cube[space(cube)].values, self.cell):
             message = "the cells of the cube are not those of the state; make a new one with model.state(cube)"
             raise CubeError(message)
         new = days > last
@@ -49,7 +50,7 @@ def read_on(reader: Reader, variables: xr.Dataset, state: LstmState | None) -> t
     reader
         The network.
     variables
-        What it reads, with the coordinates `cell` and `time`.
+        What it reads, with the coordinates of the cube.
     state
         State before the first day; None where nothing has been seen.
 
@@ -60,10 +61,10 @@ def read_on(reader: Reader, variables: xr.Dataset, state: LstmState | None) -> t
     state : LstmState
         After the last day.
     """
-    first = 0
+    first, dims = 0, (space(variables), "time")
     lines, states = [], []
     for block in iter_blocks(variables):
-        shape = block.sizes["cell"], block.sizes["time"]
+        shape = block.sizes[dims[0]], block.sizes["time"]
         rows = slice(first, first + shape[0])
         before = None if state is None else (state.hidden[:, rows], state.memory[:, rows])
         line, after = reader.lines(arrays_of(block), shape, before)
@@ -71,6 +72,6 @@ def read_on(reader: Reader, variables: xr.Dataset, state: LstmState | None) -> t
         states.extend(after)
         first += shape[0]
     hidden, memory = (np.concatenate([part[n].cpu().numpy() for part in states], 1) for n in (0, 1))
-    cell, time = variables["cell"], variables["time"]
-    after_last = LstmState(str(time.values[-1])[:10], cell.values, hidden, memory)
-    return xr.DataArray(np.concatenate(lines), dims=("cell", "time"), coords={"cell": cell, "time": time}), after_last
+    coords = {dim: variables[dim] for dim in dims}
+    after_last = LstmState(str(coords["time"].values[-1])[:10], coords[dims[0]].values, hidden, memory)
+    return xr.DataArray(np.concatenate(lines), dims=dims, coords=coords), after_last
