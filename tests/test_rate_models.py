@@ -16,7 +16,8 @@ from htgeo.models.gamma_poisson import GammaPoisson, exposure, posterior
 from htgeo.models.hawkes import Hawkes, excitations, mixture_weights
 from htgeo.models.logistic_regression import LogisticRegression
 from htgeo.models.poisson_regression import PoissonRegression
-from htgeo.models.rate_columns import line_of_columns, past_totals, rate_columns, sample_rows
+from htgeo.models.rate_columns import Rows, fewer_rows, line_of_columns, past_totals, rate_columns, sample_rows
+from htgeo.models.ridges import fit_ridged, group_ridges
 
 MODELS = [LogisticRegression, PoissonRegression, GammaPoisson, Hawkes]
 SPLIT = "2021-05-01"
@@ -81,7 +82,7 @@ def test_rate_columns__equal_plain_sums(cube: xr.Dataset) -> None:
     fading = 0.5 ** ((day - 1 - np.arange(day)) / half_life)
     own, city = counts[:, :day] @ fading, counts[:, :day].mean(axis=0) @ fading
     made = rate_columns(cube, ("crime", 0, (half_life,)))["crime_ring0_rate_30"].values
-    np.testing.assert_allclose(made[:, day], np.log((own + 1) / (city + 1)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made[:, day], np.log((own + 0.5) / (city + 0.5)), rtol=1e-4, atol=1e-5)
     assert (made[:, 0] == 0).all()
     import h3
 
@@ -94,7 +95,7 @@ def test_rate_columns__equal_plain_sums(cube: xr.Dataset) -> None:
             if h3.str_to_int(n) in at
         ]
         mean = own[near].mean() if near else 0.0
-        np.testing.assert_allclose(ring[cell, day], np.log((mean + 1 / 6) / (city + 1 / 6)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(ring[cell, day], np.log((mean + 1 / 12) / (city + 1 / 12)), rtol=1e-4, atol=1e-5)
 
 
 def test_sample_rows__weights_make_up_for_the_days_left_out(
@@ -215,6 +216,47 @@ def test_gamma_poisson__without_other_layers_and_with_places(cube: xr.Dataset) -
         with_places.predict(alone)
     sparse = placed.assign(hotel=placed["hotel"].copy(data=np.where(np.arange(len(places)) == 5, np.nan, places)))
     assert np.isfinite(risk_of(with_places, sparse)).all()
+
+
+@pytest.mark.parametrize("family", ["cloglog", "poisson"])
+def test_group_ridges__are_the_precision_of_the_coefficients(family: str) -> None:
+    rng = np.random.default_rng(3)
+    groups = np.repeat([0, 1, 2], 12)
+    truth = rng.normal(size=36) * np.repeat([0.5, 0.1, 0.0], 12)
+    x = rng.normal(size=(30_000, 36)).astype(np.float32)
+    y = rng.poisson(np.exp(-2 + x @ truth))
+    y = (np.minimum(y, 1) if family == "cloglog" else y).astype(np.float32)
+    rows = Rows(x, y, np.ones(len(y)), np.zeros(len(y), int))
+    strong, weak, none = group_ridges(rows, groups, family=family, least=0.0)
+    assert strong == pytest.approx(1 / np.mean(truth[:12] ** 2), rel=0.15)
+    assert weak == pytest.approx(1 / np.mean(truth[12:24] ** 2), rel=0.5)
+    assert none > 1000
+    found = fit_ridged(rows, np.array([strong, weak, none])[groups], family=family)
+    np.testing.assert_allclose(found[1:], truth, atol=0.08)
+    assert np.abs(found[25:]).max() < np.abs(fit_glm(x, y, family=family)[25:]).max() * 0.7
+    assert (group_ridges(rows, groups, family=family, least=50.0) >= 50).all()
+
+
+def test_fewer_rows__keep_the_events_and_make_up_for_the_others() -> None:
+    rng = np.random.default_rng(4)
+    y = (rng.random(40_000) < 0.01).astype(np.float32)
+    rows = Rows(rng.normal(size=(40_000, 2)).astype(np.float32), y, np.full(40_000, 2.0), np.arange(40_000))
+    few = fewer_rows(rows, 5_000, 0)
+    assert len(few.y) == pytest.approx(5_000, rel=0.05)
+    assert few.y.sum() == y.sum()
+    assert (few.weight[few.y > 0] == 2).all()
+    assert few.weight.sum() == pytest.approx(80_000, rel=0.03)
+    np.testing.assert_array_equal(few.x, rows.x[few.time])
+
+
+def test_gamma_poisson__shrinks_the_calendar_that_tells_nothing(cube: xr.Dataset) -> None:
+    model = GammaPoisson().fit(ht.split_time(rare_city(cube, 2), SPLIT)[0])
+    assert set(model.ridges_) == {"days", "other layers", "own rings"}  # there are no places
+    assert model.ridges_["days"] > 10 * model.ridges_["other layers"]
+    assert model.ridges_["other layers"] >= model.ridge
+    days = [name in model.days_ for name in model.columns_]
+    assert np.abs(model.coefficients_[days]).max() < 0.1 < np.abs(model.coefficients_).max()
+    assert model.to_risk_.slope == 1
 
 
 def test_mixture_weights__finds_the_weights_that_made_the_data() -> None:

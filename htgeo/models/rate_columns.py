@@ -8,12 +8,13 @@ import xarray as xr
 
 from htgeo.core.blocks import iter_blocks, map_columns, neighbor_sum, two_axes
 from htgeo.cube.gridding import KNOWN
-from htgeo.cube.schema import variables_of
+from htgeo.cube.near import ring_of
+from htgeo.cube.schema import space, step_days, variables_of
 from htgeo.models.base import known_layer
 from htgeo.tensors.matrix import fill_columns
 
-PRIOR_EVENTS = 1.0
-"""So many events are added to every past total, so that the log of a rare rate does not jump."""
+PRIOR_EVENTS = 0.5
+"""So many events are added to every past total, so that the log of none exists: Jeffreys' prior of a Poisson rate."""
 LONG = 720.0
 """Half-life of what hardly fades, days."""
 TREND_DAYS = 28.0
@@ -68,29 +69,30 @@ def rate_columns(cube: xr.Dataset, rate: Rate) -> dict[str, xr.DataArray]:
     """
     layer, ring, half_lives = rate
     prior = PRIOR_EVENTS / max(6 * ring, 1)
-    windows = np.array(half_lives, float)
+    windows = np.array(half_lives, float) / step_days(cube)
     here = map_columns(log_totals, ring_mean(cube, layer, ring), len(half_lives), windows=windows, prior=prior)
-    mean = city_counts(cube, layer) / cube.sizes["cell"]
+    mean = city_counts(cube, layer) / cube.sizes[space(cube)]
     city = map_columns(log_totals, mean, len(half_lives), windows=windows, prior=prior)
     names = [f"{layer}_ring{ring}_rate_{half_life:g}" for half_life in half_lives]
-    return {name: one - all_.isel(cell=0, drop=True) for name, one, all_ in zip(names, here, city, strict=True)}
+    return {
+        name: one - all_.isel({space(cube): 0}, drop=True) for name, one, all_ in zip(names, here, city, strict=True)
+    }
 
 
 def ring_mean(cube: xr.Dataset, layer: str, ring: int) -> xr.DataArray:
     """Return the known counts of a layer, mean of the cells of a ring around each cell; ring 0 is the cell itself."""
-    from htgeo.grid.neighbors import ring_matrix
-
     counts = known_layer(cube, layer)
     if not ring:
         return counts
-    matrix = ring_matrix(cube["cell"].values, ring)
+    matrix = ring_of(cube, ring)
     size = np.maximum(np.diff(matrix.indptr), 1).astype(np.float32)
-    return neighbor_sum(counts, matrix) / xr.DataArray(size, dims="cell")  # whole sums first: they round in no block
+    sums = neighbor_sum(counts, matrix)  # whole sums first: they round in no block
+    return sums / xr.DataArray(size, dims=space(cube))
 
 
 def city_counts(cube: xr.Dataset, layer: str) -> xr.DataArray:
     """Return the known counts of all cells together, as one cell."""
-    return known_layer(cube, layer).sum("cell", dtype="float64").expand_dims("cell")
+    return known_layer(cube, layer).sum(space(cube), dtype="float64").expand_dims(space(cube))
 
 
 def other_layers(cube: xr.Dataset, layer: str) -> list[str]:
@@ -102,21 +104,24 @@ def other_layers(cube: xr.Dataset, layer: str) -> list[str]:
 def day_columns(cube: xr.Dataset, layer: str, mean: float, *, season: bool) -> dict[str, xr.DataArray]:
     """Return columns on ``(time)``: the weekday, with `season` one wave a year, and the log of the city's recent rate.
 
-    Until much is known, the recent rate is drawn to `mean`, the city's mean count a day in training.
+    Where steps are weeks, there is no weekday. Until much is known, the recent rate is drawn to `mean`, the city's mean count a step in training.
     """
     from htgeo.features.calendar import WEEKDAYS, Calendar
 
-    days = Calendar(["weekday"], harmonics=int(season)).columns(cube)
-    weekday = days.pop("weekday")
-    days |= {WEEKDAYS[number]: (weekday == number).astype("float32") for number in range(1, 7)}
-    (trend,) = map_columns(log_trend, city_counts(cube, layer), 1, windows=np.array([TREND_DAYS]), mean=mean)
-    return {**days, "city_trend": trend.isel(cell=0, drop=True)}
+    by_day = step_days(cube) == 1
+    days = Calendar(["weekday"] if by_day else [], harmonics=int(season)).columns(cube)
+    if by_day:
+        weekday = days.pop("weekday")
+        days |= {WEEKDAYS[number]: (weekday == number).astype("float32") for number in range(1, 7)}
+    windows = np.array([TREND_DAYS]) / step_days(cube)
+    (trend,) = map_columns(log_trend, city_counts(cube, layer), 1, windows=windows, mean=mean)
+    return {**days, "city_trend": trend.isel({space(cube): 0}, drop=True)}
 
 
 def place_columns(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     """Return columns on ``(cell)``: places and static features, numbers as logs, categories one by one."""
     places = variables_of(cube, "place")
-    features = [name for name in variables_of(cube, "feature") if cube[name].dims == ("cell",)]
+    features = [name for name in variables_of(cube, "feature") if cube[name].dims == (space(cube),)]
     made: dict[str, xr.DataArray] = {}
     for name in [*places, *(name for name in features if name.removeprefix("static_") not in places)]:
         values = cube[name]
@@ -156,8 +161,7 @@ def sample_rows(columns: Mapping[str, xr.DataArray], label: xr.DataArray, first:
     """
     events, known = (float(mark[:, first:].sum()) for mark in (label > 0, label.notnull()))
     most = MAX_VALUES / len(columns)
-    keep = min(1.0, max(most / 2, most - (known - events)) / max(events, 1.0))
-    share = np.array([min(1.0, (most - keep * events) / max(known - events, 1.0)), keep])
+    share = shares(events, known - events, most)
     rng = np.random.default_rng(seed)
     parts = []
     for block in iter_blocks(xr.Dataset({**columns, label.name: label})):
@@ -169,6 +173,20 @@ def sample_rows(columns: Mapping[str, xr.DataArray], label: xr.DataArray, first:
         fill_columns(x, [np.asarray(two_axes(block[name]), np.float32) for name in columns], cell, time, y.shape)
         parts.append((x.T, y[chosen], 1 / share[(y[chosen] > 0).astype(int)], time))
     return Rows(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def fewer_rows(rows: Rows, most: int, seed: int) -> Rows:
+    """Return at most about `most` of the rows, events first, with weights that make up for the others."""
+    event = (rows.y > 0).astype(int)
+    share = shares(float(event.sum()), float((1 - event).sum()), most)[event]
+    chosen = np.random.default_rng(seed).random(len(event)) < share
+    return Rows(rows.x[chosen], rows.y[chosen], (rows.weight / share)[chosen], rows.time[chosen])
+
+
+def shares(events: float, others: float, most: float) -> np.ndarray:
+    """Return which shares of other samples and of events to keep, so that `most` are left, shape (2,)."""
+    keep = min(1.0, max(most / 2, most - others) / max(events, 1.0))
+    return np.array([min(1.0, (most - keep * events) / max(others, 1.0)), keep])
 
 
 def line_of_columns(
