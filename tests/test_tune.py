@@ -11,6 +11,8 @@ import xarray as xr
 
 import htgeo as ht
 from htgeo.core.errors import CubeError, InputError
+from htgeo.evaluation.space_splits import leave_one_out
+from htgeo.evaluation.splits import cross_blocks, rolling_origin
 from htgeo.models.calibration import log_loss
 from htgeo.models.tune import Tuned, tune
 
@@ -64,6 +66,25 @@ def test_folds__learn_before_the_gap_and_score_later_days(train: xr.Dataset) -> 
         label = train["crime_any_within_7"].values
         expected = log_loss(risk.values[:, first:end].ravel(), label[:, first:end].ravel())
         assert found.trials[f"loss_{number}"][0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_folds__may_be_given(train: xr.Dataset) -> None:
+    number = tune(ht.EwmaRate(), train, SPACE, **FEW)
+    first_test = str(train["time"].values[-28])[:10]
+    later = rolling_origin(train, first_test=first_test, test_days=14)
+    assert_same_search(tune(ht.EwmaRate(), train, SPACE, **{**FEW, "folds": later}), number)
+
+
+def test_folds__in_space_score_their_cells_alone(learnable: xr.Dataset) -> None:
+    first_test = str(learnable["time"].values[-28])[:10]
+    later = rolling_origin(learnable, first_test=first_test, test_days=28)
+    folds = cross_blocks(time=later, space=leave_one_out(learnable, by="borough")[:2])
+    model = booster("lightgbm")
+    found = tune(model, learnable, {"max_trees": [15]}, trials=1, folds=folds)
+    for number, fold in enumerate(folds, start=1):
+        risk = fold.test(learnable.assign(risk=model.fit(fold.train(learnable)).predict(learnable)))
+        expected = log_loss(risk["risk"].values.ravel(), risk["crime_any_within_7"].values.ravel())
+        assert found.trials[f"loss_{number}"][0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_result__best_options_in_a_model_that_is_not_fitted(train: xr.Dataset) -> None:

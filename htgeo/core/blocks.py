@@ -1,7 +1,7 @@
 """The one place that talks to dask.
 
 A cube in memory is cut into blocks of cells, each with its whole time axis, so that windows over days and predictions
-are local to a block, and memory is bounded by the block. The same work on the same data gets the same name, so that
+are local to a block, and memory is bounded by the block. Its spatial dimension, ``cell`` or an area layer, comes first. The same work on the same data gets the same name, so that
 features which share a step share its tasks.
 """
 
@@ -122,6 +122,25 @@ def _near_sum(weights: "Sequence[csr_array]", *blocks: np.ndarray) -> np.ndarray
     return out
 
 
+def sum_blocks(
+    kernel: Callable[..., np.ndarray], data: xr.DataArray, weights: "csr_array", shape: tuple[int, int]
+) -> "np.ndarray | da.Array":
+    """Return the sum over blocks of ``kernel(weights (area, cell) of the block, values)``, float32 of a shape."""
+    if data.chunks is None:
+        return kernel(weights, data.values).astype(np.float32)
+    import dask
+    import dask.array as da
+
+    array = whole_time(data).data
+    bounds = np.concatenate([[0], np.cumsum(array.chunks[0])])
+    lazy = dask.delayed(kernel, pure=False)
+    parts = [
+        da.from_delayed(lazy(weights[:, bounds[i] : bounds[i + 1]], block), shape, np.float64)
+        for i, block in enumerate(array.to_delayed().ravel())
+    ]
+    return sum(parts[1:], parts[0]).astype(np.float32)
+
+
 def map_cube(
     kernel: Callable[[dict[str, np.ndarray], tuple[int, int]], np.ndarray],
     variables: Mapping[str, xr.DataArray],
@@ -149,11 +168,11 @@ def map_cube(
     """
     if like.chunks is None:
         arrays = {name: np.asarray(two_axes(variable)) for name, variable in variables.items()}
-        return like.copy(data=kernel(arrays, (like.sizes["cell"], like.sizes["time"])))
+        return like.copy(data=kernel(arrays, (like.shape[0], like.shape[1])))
     from dask.base import tokenize
 
     block = whole_time(like).data
-    shared = {name: variable.chunk(time=-1) for name, variable in variables.items() if "cell" not in variable.dims}
+    shared = {name: variable.chunk(time=-1) for name, variable in variables.items() if not in_space(variable)}
     steps = _block_steps({n: v for n, v in variables.items() if n not in shared}, block.chunks[0])
     series = [array.data for array in shared.values()]
     name = "map_cube-" + tokenize(kernel, block.name, [a.name for a in series], [step.keys for step in steps])
@@ -172,12 +191,12 @@ def map_cube_columns(
     columns: int,
 ) -> list[xr.DataArray]:
     """Apply a kernel that gives several columns, float32 ``(column, cell, time)``; return them apart. See `map_cube`."""
-    whole = map_cube(kernel, variables, like)
     if like.chunks is None:
-        return [like.copy(data=values) for values in whole]
+        arrays = {name: np.asarray(two_axes(variable)) for name, variable in variables.items()}
+        return [like.copy(data=values) for values in kernel(arrays, (like.shape[0], like.shape[1]))]
     from operator import getitem
 
-    block = whole.data
+    block = map_cube(kernel, variables, like).data
     made = []
     for number in range(columns):
         name = f"{block.name}-{number}"
@@ -207,7 +226,7 @@ def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
     >>> total == float(cube["crime_sum_7"].sum())
     True
     """
-    lazy = [name for name in cube.data_vars if cube[name].chunks is not None and "cell" in cube[name].dims]
+    lazy = [name for name in cube.data_vars if cube[name].chunks is not None and in_space(cube[name])]
     rest = cube.drop_vars(lazy).compute()
     if not lazy:
         yield rest
@@ -215,13 +234,14 @@ def iter_blocks(cube: xr.Dataset) -> Iterator[xr.Dataset]:
     from dask.base import get_scheduler
 
     first = next((name for name in lazy if "time" in cube[name].dims), lazy[0])
-    chunks = cube[first].variable.chunksizes["cell"]
+    space = cube[first].dims[0]
+    chunks = cube[first].variable.chunksizes[space]
     variables = {name: cube[name] for name in lazy}
     get = get_scheduler(collections=[cube[lazy[0]].data])  # threads, or the active client
     start = 0
     for size, step in zip(chunks, _block_steps(variables, chunks), strict=True):
         values = get(step.graph, [key for key, _ in step.keys.values()])
-        part = rest.isel({"cell": slice(start, start + size)}, missing_dims="ignore")
+        part = rest.isel({space: slice(start, start + size)}, missing_dims="ignore")
         made = {name: (cube[name].dims, block, cube[name].attrs) for name, block in zip(step.keys, values, strict=True)}
         yield part.assign(made)[list(cube.data_vars)]
         start += size
@@ -244,14 +264,13 @@ def _block_steps(variables: Mapping[Any, xr.DataArray], chunks: tuple[int, ...])
 
     arrays = {}
     for name, variable in variables.items():
-        wanted = {"cell": chunks, "time": -1}
-        arrays[name] = da.asarray(variable.data).rechunk(tuple(wanted[str(dim)] for dim in variable.dims))
+        arrays[name] = da.asarray(variable.data).rechunk(tuple(-1 if d == "time" else chunks for d in variable.dims))
     every = [key for array in arrays.values() for key in flatten(array.__dask_keys__())]
     graph = dict(da.optimize(HighLevelGraph.merge(*(array.dask for array in arrays.values())), every))
     steps = []
     for i in range(len(chunks)):
         keys = {
-            name: ((array.name, *(i if dim == "cell" else 0 for dim in variables[name].dims)), variables[name].dims)
+            name: ((array.name, *(0 if dim == "time" else i for dim in variables[name].dims)), variables[name].dims)
             for name, array in arrays.items()
         }
         part, _ = cull(graph, [key for key, _ in keys.values()])
@@ -278,9 +297,14 @@ def _run(
 
 def two_axes(variable: xr.DataArray) -> Any:
     """Return the data with axes (cell, time), an absent one having length 1."""
-    if variable.dims == ("cell", "time"):
+    if variable.ndim > 1:
         return variable.data
-    return variable.data[:, None] if variable.dims == ("cell",) else variable.data[None, :]
+    return variable.data[:, None] if in_space(variable) else variable.data[None, :]
+
+
+def in_space(variable: xr.DataArray | xr.Variable) -> bool:
+    """Return whether a variable has the spatial dimension, which comes first."""
+    return variable.dims[:1] not in ((), ("time",))
 
 
 _META = np.empty((0, 0), dtype=np.float32)

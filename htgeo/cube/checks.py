@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from htgeo.core.errors import CubeError, StoreError
-from htgeo.cube.encode import BOTH
+from htgeo.cube.encode import both
 from htgeo.cube.repository import open_repository, plain_errors, read_session
 from htgeo.cube.schema import validate
 from htgeo.cube.store import in_blocks, open_cube, open_session
@@ -128,7 +128,7 @@ def diff(path: str | Path, commit_a: str, commit_b: str) -> pd.DataFrame:
     1  crime_known        0           1
     """
     a, b = (open_cube(path, commit=commit) for commit in (commit_a, commit_b))
-    added = [b.sizes[dim] - a.sizes[dim] for dim in BOTH]
+    added = [b.sizes[dim] - a.sizes[dim] for dim in both(b)]
     names = list(dict.fromkeys([*map(str, a.data_vars), *map(str, b.data_vars)]))
     rows = [(name, *_difference(name, *_common(a, b)), *added) for name in names]
     return pd.DataFrame(rows, columns=["variable", "changed", "first_day", "last_day", "cells_added", "days_added"])
@@ -136,7 +136,7 @@ def diff(path: str | Path, commit_a: str, commit_b: str) -> pd.DataFrame:
 
 def _common(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
     """Return two cubes with the cells and days that both have."""
-    same = all(np.array_equal(a[dim], b[dim]) for dim in BOTH)
+    same = all(np.array_equal(a[dim], b[dim]) for dim in both(b))
     return (a, b) if same else xr.align(a, b, join="inner")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
-from htgeo.cube.schema import check_cube, stamp
+from htgeo.cube.schema import check_cube, require_cells, stamp
 from htgeo.sources.places import Places
 from htgeo.sources.region import KM_PER_DEGREE, Region
 from htgeo.sources.series import Series
@@ -82,6 +82,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     from htgeo.grid.cells import points_to_cells, unit_vectors
 
     check_cube(cube)
+    require_cells(cube, "add_places")
     _check_free(cube, [f"{name}_count", f"{name}_distance"])
     lon, lat = places.table["lon"].to_numpy(float), places.table["lat"].to_numpy(float)
     cells = cube["cell"].values
@@ -91,22 +92,23 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     chord = cKDTree(unit_vectors(lon, lat)).query(unit_vectors(cube["lon"].values, cube["lat"].values))[0]
     distance = np.degrees(2 * np.arcsin(chord / 2)) * KM_PER_DEGREE
     made = {
-        f"{name}_count": (count, "1", f"{name}: places in the cell"),
+        f"{name}_count": (count, "1", f"{name}: places in the cell", "sum"),
         f"{name}_distance": (
             distance.astype(np.float32),
             "km",
             f"{name}: distance from the cell centre to the nearest",
+            "mean",
         ),
     }
     return cube.assign(
         {
-            key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text)
-            for key, (values, units, text) in made.items()
+            key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text, how=how)
+            for key, (values, units, text, how) in made.items()
         }
     )
 
 
-def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> xr.Dataset:
+def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str], *, audit_only: bool = False) -> xr.Dataset:
     """Join numbers of areas (population, income …) to the cells by the exact shares of cells in areas.
 
     Parameters
@@ -118,6 +120,8 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> 
     how
         ``{attribute: "sum" or "mean"}``: totals are split over the cells of an area, others are averaged over the land
         of a cell. The variables are ``<layer>_<attribute>`` on ``(cell)``.
+    audit_only
+        The numbers say who lives in a place and serve `audit_bias` only: no feature takes them.
 
     Returns
     -------
@@ -141,6 +145,7 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> 
     from htgeo.grid.shares import cell_means, cell_totals
 
     check_cube(cube)
+    require_cells(cube, "add_attributes")
     _check_free(cube, [f"{region.layer}_{name}" for name in how])
     made = {}
     for name, kind in how.items():
@@ -151,7 +156,9 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str]) -> 
         values = join(cube["cell"].values, region, region.attribute(name)).astype(np.float32)
         key = f"{region.layer}_{name}"
         text = f"{name} of each {region.layer}, {'split over' if kind == 'sum' else 'averaged over'} its cells"
-        made[key] = stamp(xr.DataArray(values, dims="cell"), key, "place", "1", text)
+        made[key] = stamp(
+            xr.DataArray(values, dims="cell"), key, "place", "1", text, how=kind, audit_only=int(audit_only)
+        )
     return cube.assign(made)
 
 

@@ -31,19 +31,20 @@ def empty_cube(grid: Grid) -> xr.Dataset:
         ),
         "cell_area": ("cell", grid.cell_area, {"units": "km2", "long_name": "area of the cell"}),
     }
-    cube = xr.Dataset(
-        coords=coords, attrs=cube_attrs(grid.resolution, grid.time_zone, grid.edge, [r.layer for r in grid.layers])
-    )
+    title = "Rare events by H3 cell and local civil day"
+    facts = {"resolution": grid.resolution, "edge": grid.edge}
+    attrs = cube_attrs(title, grid.time_zone, [r.layer for r in grid.layers], **facts)
+    cube = xr.Dataset(coords=coords, attrs=attrs)
     for region in grid.layers:
         shares = grid.shares(region.layer).tocoo()
         layer, pair = region.layer, f"{region.layer}_pair"
         cube = cube.assign_coords(
             {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
         )
-        facts = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
+        about = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
         cube = cube.assign_coords(
             {
-                f"{layer}_share": (pair, shares.data, facts),
+                f"{layer}_share": (pair, shares.data, about),
                 f"{layer}_share_cell": (pair, shares.row.astype("int32"), {"long_name": "row of the cell"}),
                 f"{layer}_share_area": (pair, shares.col.astype("int32"), {"long_name": "number of the area in names"}),
             }

@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import CubeError
-from htgeo.cube.encode import BOTH, added_facts, on_both, on_time
+from htgeo.cube.encode import added_facts, both, on_both, on_time
 from htgeo.cube.repository import one_writer, open_repository, plain_errors, read_session
-from htgeo.cube.schema import check_cube, role_of
+from htgeo.cube.schema import check_cube, require_cells, require_days, role_of
 from htgeo.cube.store import open_session
 from htgeo.cube.writer import Change, Writer, same
 
@@ -52,6 +52,8 @@ def append_days(cube: xr.Dataset, path: str | Path, *, message: str = "append da
     181
     """
     check_cube(cube)
+    require_cells(cube, "append_days")
+    require_days(cube, "append_days")
     with one_writer(path):
         repository = open_repository(path)
         stored = open_session(read_session(repository, path), path)
@@ -101,6 +103,8 @@ def amend_days(cube: xr.Dataset, path: str | Path, *, message: str = "amend days
     True
     """
     check_cube(cube)
+    require_cells(cube, "amend_days")
+    require_days(cube, "amend_days")
     with one_writer(path):
         repository = open_repository(path)
         stored = open_session(read_session(repository, path), path)
@@ -209,7 +213,7 @@ def _variable_differences(cube: xr.Dataset, stored: xr.Dataset) -> list[str]:
     faults = [f"it lacks {name!r}" for name in old if name not in new]
     faults += [f"{name!r} is not stored" for name in new if name not in old]
     for name in [n for n in new if n in old]:
-        if new[name].dims not in {BOTH, ("time",)} or (name != "time" and new[name].dtype.kind not in "biuf"):
+        if new[name].dims not in {both(cube), ("time",)} or (name != "time" and new[name].dtype.kind not in "biuf"):
             faults.append(f"days cannot be added to {name!r}, which is not a number by (cell, time) or by (time)")
         for what, ours, theirs in (
             ("dimensions", new[name].dims, old[name].dims),

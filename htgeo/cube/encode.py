@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import cell_blocks
+from htgeo.cube.schema import space
 
 DISK_DAYS = 182
 """Days in a chunk on disk: a day that is added rewrites an eighth of a store of four years; each chunk costs a
@@ -15,7 +16,6 @@ SERIES_DAYS = 4096
 """Days in a chunk of what has no cells."""
 ZSTD_LEVEL = 1
 """Half the time of level 3 for a quarter more bytes."""
-BOTH = ("cell", "time")
 COUNTED = ("events", "outside_cells", "known_to_area")
 ORDER = "variable_order"
 """Attribute of a store with the names of its variables, in order."""
@@ -29,10 +29,11 @@ def encoded(cube: xr.Dataset) -> xr.Dataset:
         attrs = {**cube[name].attrs, "text_values": names.tolist()}
         cube = cube.assign_coords({name: (cube[name].dims, codes.astype("int16"), attrs)})
     cube = cube.assign_attrs({ORDER: [str(name) for name in cube.variables]})
-    size = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
+    place = space(cube)
+    size = cell_blocks(cube.sizes[place], cube.sizes["time"])[0]
     large = on_both(cube)
     small = cube.drop_vars(large).compute()
-    return small.assign({name: cube[name].chunk(cell=size, time=-1) for name in large})
+    return small.assign({name: cube[name].chunk({place: size, "time": -1}) for name in large})
 
 
 def encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -40,8 +41,8 @@ def encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
     from zarr.codecs import ZstdCodec
 
     checked = {"compressors": [ZstdCodec(level=ZSTD_LEVEL, checksum=True)]}
-    size = cell_blocks(cube.sizes["cell"], cube.sizes["time"])[0]
-    days: dict[tuple[Hashable, ...], tuple[int, ...]] = {("time",): (SERIES_DAYS,), BOTH: (size, DISK_DAYS)}
+    size = cell_blocks(cube.sizes[space(cube)], cube.sizes["time"])[0]
+    days: dict[tuple[Hashable, ...], tuple[int, ...]] = {("time",): (SERIES_DAYS,), both(cube): (size, DISK_DAYS)}
     table = {
         str(name): {**checked, "chunks": days.get(variable.dims, tuple(max(size, 1) for size in variable.shape))}
         for name, variable in cube.variables.items()
@@ -66,9 +67,14 @@ def decoded(cube: xr.Dataset) -> xr.Dataset:
     return cube
 
 
+def both(cube: xr.Dataset) -> tuple[str, str]:
+    """Return the dimensions of the large variables: ``(cell, time)``, or ``(<layer>, time)`` of a cube of areas."""
+    return space(cube), "time"
+
+
 def on_both(cube: xr.Dataset) -> list[str]:
     """Return the names of the variables on ``(cell, time)``."""
-    return [str(name) for name in cube.data_vars if cube[name].dims == BOTH]
+    return [str(name) for name in cube.data_vars if cube[name].dims == both(cube)]
 
 
 def on_time(cube: xr.Dataset) -> list[str]:

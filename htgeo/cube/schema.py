@@ -56,8 +56,13 @@ ROLES = {
     "risk": Role(BOTH, ("float32",), "as_of", "Calibrated probability of the label, forecast at the start of the day."),
     "contribution": Role(BOTH, ("float32",), "as_of", "What a feature adds to the log-odds of a risk."),
     "expected": Role(BOTH, ("float32",), "as_of", "Expected count of the label, forecast at the start of the day."),
+    "alert": Role(BOTH, ("bool",), "as_of", "Whether a rule flags the cell on the day."),
+    "rank": Role(BOTH, ("float32",), "as_of", "Place of the cell among those of the day, 1 the first to be flagged."),
 }
 COORDS = {"cell": "uint64", "lon": "float64", "lat": "float64", "cell_area": "float64"}
+STEP_NAMES = {1: "day", 7: "week"}
+CELL = "cell"
+"""The spatial dimension of a cube of cells; that of a cube of areas is named after their layer."""
 
 
 def stamp(data: xr.DataArray, name: str, role: str, units: str, long_name: str, **attrs: Any) -> xr.Variable:
@@ -88,7 +93,10 @@ def layer_names(cube: xr.Dataset) -> list[str]:
 def area_names(cube: xr.Dataset, layer: str) -> list[str]:
     """Return all areas of a region layer, also those without a cell in this cube."""
     share = f"{layer}_share"
-    names = cube[share].attrs["names"] if share in cube else np.unique(cube[layer].values).tolist()
+    if share in cube:
+        names = cube[share].attrs["names"]
+    else:
+        names = cube[layer].attrs.get("names", np.unique(cube[layer].values).tolist())
     return [str(name) for name in names]
 
 
@@ -114,12 +122,37 @@ def check_cube(cube: xr.Dataset) -> None:
 
 def space(cube: xr.Dataset | xr.DataArray) -> str:
     """Return the spatial dimension: ``cell``, or the area layer of a cube made by `aggregate` or `grid_areas`."""
-    return str(cube.attrs.get("space", "cell"))
+    return str(cube.attrs.get("space", CELL))
 
 
 def step_days(cube: xr.Dataset | xr.DataArray) -> int:
     """Return how many days one step of the time axis is: 1, or 7 in a cube of weeks."""
     return int(cube.attrs.get("step_days", 1))
+
+
+def steps(cube: xr.Dataset | xr.DataArray, days: int, what: str = "windows") -> int:
+    """Return how many steps of the cube so many days are, or raise where they are no whole steps."""
+    step = step_days(cube)
+    whole, rest = divmod(int(days), step)
+    if rest:
+        least = step * max(1, round(days / step))
+        message = f"{what} of {days} days are no whole steps: a step of this cube is {step} days; give {least} days"
+        raise InputError(message)
+    return whole
+
+
+def require_cells(cube: xr.Dataset, what: str) -> None:
+    """Raise where the places of a cube are areas and not cells."""
+    if space(cube) != CELL:
+        message = f"{what} needs H3 cells, the places of this cube are areas ({space(cube)}); use a cube of htgeo.grid_events (htgeo.aggregate makes areas of it afterwards), or leave it out"
+        raise CubeError(message)
+
+
+def require_days(cube: xr.Dataset, what: str) -> None:
+    """Raise where a step of a cube is longer than a day."""
+    if step_days(cube) != 1:
+        message = f"{what} needs a cube of days, a step of this cube is {step_days(cube)} days; leave it out"
+        raise CubeError(message)
 
 
 def require(cube: xr.Dataset, name: str, what: str = "variable") -> xr.DataArray:
@@ -163,7 +196,7 @@ def validate(cube: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     cube
-        A Dataset on ``(cell, time)``.
+        A Dataset on ``(cell, time)``, or ``(<layer>, time)`` where its places are areas.
 
     Returns
     -------
@@ -192,20 +225,38 @@ def validate(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _axis_faults(cube: xr.Dataset) -> list[str]:
+    faults = _cell_faults(cube) if space(cube) == CELL else _area_faults(cube)
+    days = cube["time"].values.astype("datetime64[D]")
+    if (cube["time"].values != days).any():
+        faults.append("time has hours; a day is its midnight")
+    if not even_steps(cube):
+        faults.append(f"time is not one {STEP_NAMES.get(step_days(cube), 'step')} after the other")
+    return faults
+
+
+def even_steps(cube: xr.Dataset) -> bool:
+    """Return whether each step of the time axis begins where the one before it ends."""
+    unit = str(cube.attrs.get("freq", "D"))  # months and years are of no fixed length
+    days = cube["time"].values.astype(f"datetime64[{unit}]")
+    return bool((np.diff(days).astype(int) == step_days(cube)).all())
+
+
+def _cell_faults(cube: xr.Dataset) -> list[str]:
     faults = []
-    cells = cube["cell"].values
+    cells = cube[CELL].values
     if cells.dtype == np.uint64 and len(cells):
         if (cells[1:] <= cells[:-1]).any():
             faults.append("cell is not sorted ascending without doubles")
         level = (cells >> np.uint64(52)) & np.uint64(15)
-        if (level != cube["cell"].attrs.get("level", -1)).any():
+        if (level != cube[CELL].attrs.get("level", -1)).any():
             faults.append("cell ids are not of the resolution in cell.attrs['level']")
-    days = cube["time"].values.astype("datetime64[D]")
-    if (cube["time"].values != days).any():
-        faults.append("time has hours; a day is its midnight")
-    if (np.diff(days) != np.timedelta64(1, "D")).any():
-        faults.append("time is not one day after the other")
     return faults
+
+
+def _area_faults(cube: xr.Dataset) -> list[str]:
+    names = cube[space(cube)].values
+    faults = [] if names.dtype.kind == "U" else [f"{space(cube)} is not text: the names of the areas"]
+    return [*faults, *([f"{space(cube)} names an area twice"] if len(set(names.tolist())) < len(names) else [])]
 
 
 def _variable_faults(cube: xr.Dataset) -> list[str]:
@@ -213,11 +264,12 @@ def _variable_faults(cube: xr.Dataset) -> list[str]:
     from pandera.errors import SchemaErrors
 
     roles = {name: ROLES[role] for name in cube.data_vars if (role := role_of(cube[name])) in ROLES}
-    variables = {
-        name: px.DataVar(dims=cube[name].dims if cube[name].dims in role.dims else role.dims[0], dtype=role.dtypes[0])
-        for name, role in roles.items()
-    }
-    coords = {name: px.Coordinate(dtype=dtype) for name, dtype in COORDS.items()}
+    variables = {}
+    for name, found in roles.items():
+        allowed = [tuple(space(cube) if dim == CELL else dim for dim in dims) for dims in found.dims]
+        dims = cube[name].dims if cube[name].dims in allowed else allowed[0]
+        variables[name] = px.DataVar(dims=dims, dtype=found.dtypes[0])
+    coords = {name: px.Coordinate(dtype=dtype) for name, dtype in COORDS.items() if name != CELL or space(cube) == CELL}
     try:
         px.DatasetSchema(data_vars=variables, coords=coords).validate(cube, lazy=True)
     except SchemaErrors as errors:
@@ -227,16 +279,15 @@ def _variable_faults(cube: xr.Dataset) -> list[str]:
     return []
 
 
-def cube_attrs(resolution: int, time_zone: str, edge: str, layers: list[str]) -> dict[str, Any]:
+def cube_attrs(title: str, time_zone: str, layers: list[str], **more: Any) -> dict[str, Any]:
     """Return the attributes of a new cube."""
     from htgeo.core.version import VERSION
 
     return {
         "Conventions": "CF-1.11",
-        "title": "Rare events by H3 cell and local civil day",
-        "resolution": resolution,
+        "title": title,
+        **more,
         "time_zone": time_zone,
-        "edge": edge,
         "layers": layers,
         "htgeo_version": VERSION,
         "intended_use": INTENDED_USE,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -12,12 +12,23 @@ from htgeo.core.blocks import map_columns
 from htgeo.core.errors import CubeError, InputError, LookAheadError
 from htgeo.core.registry import Registry
 from htgeo.cube.gridding import KNOWN
-from htgeo.cube.schema import COORDS, check_cube, layer_names, require, role_of, stamp, variables_of
+from htgeo.cube.schema import (
+    COORDS,
+    check_cube,
+    even_steps,
+    layer_names,
+    require,
+    role_of,
+    space,
+    stamp,
+    step_days,
+    steps,
+    variables_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Number = TypeVar("Number", int, float)
 FEATURES: "Registry[type[Feature]]" = Registry("feature")
 
 
@@ -45,10 +56,13 @@ class Feature(ABC):
 
 
 def known_counts(cube: xr.Dataset, layer: str) -> xr.DataArray:
-    """Return the counts of a layer by the day events became known: the only counts that features may use."""
+    """Return the counts of a layer by the day events became known: the only counts that features may use.
+
+    In a cube of weeks the counts carry the length of a step, so that windows of days become windows of steps.
+    """
     for name in (layer + KNOWN, layer):
         if name in cube and role_of(cube[name]) == "known_count":
-            return cube[name]
+            return cube[name] if step_days(cube) == 1 else cube[name].assign_attrs(step_days=step_days(cube))
     if layer in cube and role_of(cube[layer]) == "count":
         message = (
             f"{layer!r} is counted by the day events occurred, which looks ahead of what was known; a feature needs "
@@ -73,11 +87,16 @@ def in_days(days: int) -> str:
 
 
 def over_windows(
-    kernel: Callable[..., np.ndarray], counts: xr.DataArray, days: Sequence[Number]
-) -> dict[Number, xr.DataArray]:
-    """Return ``{days: column}`` of a kernel that computes all its windows, lags or half-lives in one pass."""
-    columns = map_columns(kernel, counts, len(days), windows=np.asarray(days))
-    return dict(zip(days, columns, strict=True))
+    kernel: Callable[..., np.ndarray], counts: xr.DataArray, days: Sequence[int]
+) -> dict[int, xr.DataArray]:
+    """Return ``{days: column}`` of a kernel that computes all its windows or lags, given in steps, in one pass."""
+    windows = np.array([steps(counts, d) for d in days])
+    return dict(zip(days, map_columns(kernel, counts, len(days), windows=windows), strict=True))
+
+
+def a_day(rate: xr.DataArray, counts: xr.DataArray) -> xr.DataArray:
+    """Return a rate a step of some counts as a rate a day."""
+    return rate if step_days(counts) == 1 else rate / np.float32(step_days(counts))
 
 
 def positive_days(days: Sequence[int], what: str) -> None:
@@ -97,6 +116,9 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     Each feature is first tried on a few cells of made-up numbers whose future, and whose counts by day of occurrence,
     are then changed: if a value of an earlier day changes, the feature is refused.
 
+    In a cube of weeks, windows and lags still are days and must be whole weeks; a count, a lag, the largest of the last
+    days or the share of days with an event is then one of whole weeks.
+
     Parameters
     ----------
     cube
@@ -114,7 +136,10 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     LookAheadError
         If a feature uses what was not known on its day.
     CubeError
-        If the cube lacks an input, or has a column of that name.
+        If the cube lacks an input, or has a column of that name; if a feature needs cells and the places of the cube are
+        areas, or needs days and its steps are weeks.
+    InputError
+        If a window is not a whole number of steps.
 
     Examples
     --------
@@ -127,8 +152,11 @@ def add_features(cube: xr.Dataset, features: "Sequence[Feature] | str") -> xr.Da
     from htgeo.features.sets import feature_set
 
     check_cube(cube)
-    if (np.diff(cube["time"].values.astype("datetime64[D]")) != np.timedelta64(1, "D")).any() or not cube.sizes["cell"]:
+    if not even_steps(cube) or not cube.sizes[space(cube)]:
         message = "features need cells, and days one after the other; add them to the whole cube and select afterwards"
+        raise CubeError(message)
+    if "freq" in cube.attrs:
+        message = f"features need steps of a fixed number of days, those of this cube are of freq={cube.attrs['freq']!r}; aggregate by freq='W' or 'D'"
         raise CubeError(message)
     if isinstance(features, str):
         features = feature_set(features, cube)
@@ -186,10 +214,13 @@ def feature_table(cube: xr.Dataset) -> "pd.DataFrame":
 def static_variable(cube: xr.Dataset, name: str) -> xr.DataArray:
     """Return a variable on (cell) that does not change over the days."""
     variable = require(cube, name, "static variable")
-    if variable.dims != ("cell",):
-        message = f"{name!r} is on {variable.dims}; a static variable is on ('cell',) only"
+    if variable.dims != (space(cube),):
+        message = f"{name!r} is on {variable.dims}; a static variable is on ({space(cube)!r},) only"
         raise CubeError(message)
     if name not in (*COORDS, *layer_names(cube)) and role_of(variable) != "place":
         message = f"{name!r} may hold what was not known on a day (a sum over all days, say); static are lon, lat, cell_area, the region layers, and places joined with htgeo.add_places"
         raise LookAheadError(message)
+    if variable.attrs.get("audit_only"):
+        message = f"{name!r} was joined for audits only (audit_only): who lives in a place is no feature; see htgeo.audit_bias"
+        raise InputError(message)
     return variable

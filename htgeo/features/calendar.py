@@ -11,12 +11,15 @@ import pandas as pd
 import xarray as xr
 
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import require_days, step_days
 from htgeo.features.base import Feature, column
 from htgeo.grid.days import day_range
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SEASONS = ("winter", "spring", "summer", "autumn")
 COLUMNS = ("weekday", "month", "season", "holiday", "weekend")
+OF_DAYS = ("weekday", "weekend")
+"""Columns that a week has not."""
 DEFAULT = ("weekday", "month", "season", "holiday")
 YEAR_DAYS = 365.2425
 
@@ -24,6 +27,9 @@ YEAR_DAYS = 365.2425
 @dataclass(frozen=True)
 class Calendar(Feature):
     """Weekday, month, season and public holiday of the day itself, each a column ``(time)`` of categories.
+
+    In a cube of weeks, month and season are those of the first day, a holiday or a school term is one that a day of
+    the week belongs to, and weekday and weekend are left out.
 
     Parameters
     ----------
@@ -80,6 +86,9 @@ class Calendar(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the columns asked for."""
+        names = [name for name in self.names if step_days(cube) == 1 or name not in OF_DAYS]
+        if self.names and not names and not self.harmonics:
+            require_days(cube, f"Calendar({list(self.names)})")
         days = pd.DatetimeIndex(cube["time"].values)
         south = 6 if float(cube["lat"].mean()) < 0 else 0
         zone = str(cube.attrs.get("time_zone"))
@@ -87,12 +96,12 @@ class Calendar(Feature):
             "weekday": (lambda: days.day_of_week, WEEKDAYS, "day of the week"),
             "month": (lambda: days.month - 1, tuple(str(m) for m in range(1, 13)), "month"),
             "season": (lambda: (days.month + south) % 12 // 3, SEASONS, "season"),
-            "holiday": (lambda: self._holiday(days, zone), ("no", "yes"), "public holiday"),
+            "holiday": (lambda: _any_day(self._holiday, cube, zone), ("no", "yes"), "public holiday"),
             "weekend": (lambda: days.day_of_week >= WEEKDAYS.index("Saturday"), ("no", "yes"), "Saturday or Sunday"),
-            "school": (lambda: self._school(days), ("no", "yes"), "within a school term"),
+            "school": (lambda: _any_day(self._school, cube), ("no", "yes"), "within a school term"),
         }
         columns = self._waves(days)
-        for name in [*self.names, *(["school"] if self.school_terms else [])]:
+        for name in [*names, *(["school"] if self.school_terms else [])]:
             values, categories, text = made[name]
             data = xr.DataArray(np.asarray(values(), np.float32), dims="time", coords={"time": cube["time"]})
             columns[name] = column(data, "1", text, categories=list(categories))
@@ -121,6 +130,13 @@ class Calendar(Feature):
             message = f"no holidays are known for {country!r} {self.subdivision or ''}: {error}; give country and subdivision of the calendar, or names without holiday"
             raise InputError(message) from error
         return np.array([day in known for day in days.date])
+
+
+def _any_day(of_days: Callable[..., np.ndarray], cube: xr.Dataset, *args: str) -> np.ndarray:
+    """Return for each step whether any of its days is what `of_days` says."""
+    step = step_days(cube)
+    days = pd.DatetimeIndex((cube["time"].values[:, None] + np.arange(step) * np.timedelta64(1, "D")).ravel())
+    return np.asarray(of_days(days, *args).reshape(-1, step).any(axis=1))
 
 
 def _country_of(time_zone: str) -> str:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import xarray as xr
 
+from htgeo.cube.schema import space
 from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 
 
@@ -44,10 +45,11 @@ class CitySum(Feature):
         """Return one column a window."""
         from htgeo.features.kernels import past_sums
 
-        daily = known_counts(cube, self.layer).sum("cell", dtype="float64").expand_dims("cell")
+        counts = known_counts(cube, self.layer)
+        daily = counts.sum(space(cube), dtype="float64", keep_attrs=True).expand_dims(space(cube))
         return {
             f"{self.layer}_city_sum_{d}": column(
-                values.isel(cell=0),
+                values.isel({space(cube): 0}),
                 "1",
                 f"{self.layer}: events known in the last {in_days(d)} in the whole study area",
                 look_back=d,

@@ -8,8 +8,9 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
+from htgeo.cube.near import disk_of
 from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
-from htgeo.grid.neighbors import check_rings, disk_matrix
+from htgeo.grid.neighbors import check_rings
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class DiskSum(Feature):
         from htgeo.features.kernels import past_sums
 
         counts = known_counts(cube, self.layer)
-        disk = neighbor_sum(counts, disk_matrix(cube["cell"].values, self.k, self.decay))
+        disk = neighbor_sum(counts, disk_of(cube, self.k, self.decay))
         text = f"{self.layer}: events known in the last {{}} up to ring {self.k}, weight {self.decay:g} a ring"
         return {
             f"{self.layer}_disk{self.k}_sum_{d}": column(values, "1", text.format(in_days(d)), look_back=d)

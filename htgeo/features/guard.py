@@ -7,18 +7,19 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import LookAheadError
-from htgeo.cube.schema import role_of
+from htgeo.cube.near import BESIDE, BORDER
+from htgeo.cube.schema import CELL, role_of, space, step_days
 from htgeo.grid.cells import disk_cells
 
 if TYPE_CHECKING:
     from htgeo.features.base import Feature
 
 SPAN = 40
-"""Days tried beyond twice the look-back of the feature: windows are full before and after the change."""
+"""Steps tried beyond twice the look-back of the feature: windows are full before and after the change."""
 TRIED = ("count", "known_count", "within_count", "triangle", "series", "feature", "label")
 """Roles of the variables that are filled with made-up numbers."""
 AFTER = 15
-"""Days at the end that are changed."""
+"""Steps at the end that are changed."""
 
 
 class Trials:
@@ -44,16 +45,16 @@ class Trials:
 
         Counts by the day events became known may be used from the next day; what is stated as of the start of a day
         (city series, counts as known, features added before) from the same day; and counts by the day of occurrence
-        never. The trial has 19 cells and takes milliseconds; the cube itself is not computed.
+        never. The trial has 19 cells (or the areas of the cube) and takes milliseconds; the cube itself is not computed.
         """
-        days = 2 * feature.look_back + SPAN
-        changed_from = days - AFTER
-        before, after = (feature.columns(trial) for trial in self._pair(days))
+        length = 2 * -(-feature.look_back // step_days(self._cube)) + SPAN
+        changed_from = length - AFTER
+        before, after = (feature.columns(trial) for trial in self._pair(length))
         for name, values in before.items():
             past = {"time": slice(0, changed_from + 1)} if "time" in values.dims else {}
             one, two = values.isel(past).values, after[name].isel(past).values
             if not np.isfinite(one).any():
-                message = f"the column {name!r} of {feature!r} has no value after {changed_from} days, but its look_back says {feature.look_back}; state the days of history it needs"
+                message = f"the column {name!r} of {feature!r} has no value after {changed_from * step_days(self._cube)} days, but its look_back says {feature.look_back}; state the days of history it needs"
                 raise LookAheadError(message)
             if not np.array_equal(one, two, equal_nan=True):
                 message = (
@@ -62,11 +63,11 @@ class Trials:
                 )
                 raise LookAheadError(message)
 
-    def _pair(self, days: int) -> tuple[xr.Dataset, xr.Dataset]:
-        if days not in self._pairs:
-            self._pairs[days] = _trial(self._cube, days, None), _trial(self._cube, days, days - AFTER)
-        before, after = self._pairs[days]
-        return before.assign(self._made_up(before, None)), after.assign(self._made_up(after, days - AFTER))
+    def _pair(self, length: int) -> tuple[xr.Dataset, xr.Dataset]:
+        if length not in self._pairs:
+            self._pairs[length] = _trial(self._cube, length, None), _trial(self._cube, length, length - AFTER)
+        before, after = self._pairs[length]
+        return before.assign(self._made_up(before, None)), after.assign(self._made_up(after, length - AFTER))
 
     def _made_up(self, trial: xr.Dataset, changed_from: int | None) -> dict[str, xr.Variable]:
         return {
@@ -79,21 +80,24 @@ class Trials:
         }
 
 
-def _trial(cube: xr.Dataset, days: int, changed_from: int | None) -> xr.Dataset:
+def _trial(cube: xr.Dataset, length: int, changed_from: int | None) -> xr.Dataset:
     """Return a small cube with the variables of `cube`, filled with made-up numbers."""
-    cells = disk_cells(int(cube["cell"].values[0]), 2)
-    time = cube["time"].values[0] + np.arange(days) * np.timedelta64(1, "D")
-    coords: dict[str, object] = {"cell": ("cell", cells, cube["cell"].attrs), "time": time}
+    place = space(cube)
+    places = disk_cells(int(cube[place].values[0]), 2) if place == CELL else cube[place].values
+    time = cube["time"].values[0] + np.arange(length) * np.timedelta64(step_days(cube), "D")
+    coords: dict[str, object] = {place: (place, places, cube[place].attrs), "time": time}
     made: dict[str, xr.Variable] = {}
-    sizes = {"cell": len(cells), "time": days}
+    sizes = {place: len(places), "time": length}
     for number, name in enumerate(map(str, cube.variables)):
         variable, role = cube.variables[name], role_of(cube[name])
-        if name not in coords and variable.dims == ("cell",) and (name in cube.coords or role == "place"):
-            coords[name] = ("cell", np.resize(variable.values, len(cells)), variable.attrs)
+        if name not in coords and variable.dims == (place,) and (name in cube.coords or role == "place"):
+            coords[name] = (place, np.resize(variable.values, len(places)), variable.attrs)
+        elif name in (place + BORDER, place + BESIDE):
+            coords[name] = variable
         elif role in TRIED:
             shape = tuple(sizes.get(str(dim), cube.sizes[dim]) for dim in variable.dims)
             values = _numbers(number, shape, str(role), changed_from)
-            if variable.dims == ("cell",):
+            if variable.dims == (place,):
                 values = _numbers(number, shape, str(role), None)  # what does not change over the days has no future
             made[name] = xr.Variable(variable.dims, values, variable.attrs)
     return xr.Dataset(made, coords=coords, attrs=cube.attrs)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import xarray as xr
 
 from htgeo.core.errors import InputError
-from htgeo.cube.schema import require, role_of
+from htgeo.cube.schema import require, role_of, space
 from htgeo.features.base import Feature, column
 
 LEAST = 2
@@ -56,8 +56,8 @@ class Interaction(Feature):
                 )
                 raise InputError(message)
         product = reduce(mul, factors)
-        if set(product.dims) == {"cell", "time"}:
-            product = product.transpose("cell", "time")
+        if set(product.dims) == {space(cube), "time"}:
+            product = product.transpose(space(cube), "time")
             blocks = next(
                 (v.variable.chunksizes for v in cube.data_vars.values() if v.dims == product.dims and v.chunks), {}
             )

@@ -9,7 +9,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError
 from htgeo.cube.gridding import DELAYS
-from htgeo.cube.schema import as_day, role_of
+from htgeo.cube.schema import as_day, require_days, role_of
 from htgeo.features.base import Feature, column, positive_days
 
 
@@ -58,6 +58,7 @@ class Nowcast(Feature):
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the one column."""
         variable = f"{self.layer}{DELAYS}"
+        require_days(cube, "Nowcast")
         if variable not in cube or role_of(cube[variable]) != "triangle":
             message = f"the cube has no reporting triangle {variable!r}; make it with htgeo.grid_events(…, delays=365)"
             raise CubeError(message)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import require_cells
 from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
 from htgeo.grid.neighbors import parent_matrix
 
@@ -53,6 +54,7 @@ class ParentSum(Feature):
         """Return one column a window."""
         from htgeo.features.kernels import past_sums
 
+        require_cells(cube, "ParentSum")
         resolution = int(cube.attrs["resolution"]) - self.levels
         if resolution < 0:
             message = f"cells of resolution {cube.attrs['resolution']} have no parent {self.levels} levels up"

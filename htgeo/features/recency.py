@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import ClassVar
 
+import numpy as np
 import xarray as xr
 
-from htgeo.core.blocks import map_blocks
+from htgeo.core.blocks import map_blocks, map_columns
 from htgeo.core.errors import InputError
-from htgeo.features.base import Feature, column, known_counts, over_windows
+from htgeo.cube.schema import step_days
+from htgeo.features.base import Feature, a_day, column, known_counts
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ class Recency(Feature):
         from htgeo.features.kernels import days_since, past_rates
 
         counts = known_counts(cube, self.layer)
-        since = column(map_blocks(days_since, counts), "days", f"{self.layer}: days since an event became known")
-        rates = over_windows(past_rates, counts, [float(h) for h in self.half_life]) if self.half_life else {}
-        return {f"{self.layer}_days_since": since} | {
-            f"{self.layer}_rate_{h:g}": column(
-                values, "1/day", f"{self.layer}: events a day, half-life {h:g} days", look_back=ceil(h)
-            )
-            for h, values in rates.items()
-        }
+        step = step_days(cube)
+        since = map_blocks(days_since, counts)
+        since = since if step == 1 else since * np.float32(step)
+        columns = {f"{self.layer}_days_since": column(since, "days", f"{self.layer}: days since an event became known")}
+        windows = np.array(self.half_life, float) / step
+        rates = map_columns(past_rates, counts, len(windows), windows=windows) if self.half_life else []
+        for h, rate in zip(self.half_life, rates, strict=True):
+            text = f"{self.layer}: events a day, half-life {h:g} days"
+            columns[f"{self.layer}_rate_{h:g}"] = column(a_day(rate, counts), "1/day", text, look_back=ceil(h))
+        return columns

@@ -7,8 +7,9 @@ from typing import ClassVar
 import xarray as xr
 
 from htgeo.core.blocks import neighbor_sum
+from htgeo.cube.near import ring_of
 from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
-from htgeo.grid.neighbors import check_rings, ring_matrix
+from htgeo.grid.neighbors import check_rings
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class RingLag(Feature):
         counts = known_counts(cube, self.layer)
         made = {}
         for k in range(1, self.k + 1):
-            ring = neighbor_sum(counts, ring_matrix(cube["cell"].values, k))
+            ring = neighbor_sum(counts, ring_of(cube, k))
             for d, values in over_windows(past_values, ring, self.every_day).items():
                 text = f"{self.layer}: events known {in_days(d)} ago in ring {k}"
                 made[f"{self.layer}_ring{k}_lag_{d}"] = column(values, "1", text, look_back=d)

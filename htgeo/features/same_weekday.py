@@ -6,6 +6,7 @@ from typing import ClassVar
 import xarray as xr
 
 from htgeo.core.blocks import map_blocks
+from htgeo.cube.schema import require_days
 from htgeo.features.base import Feature, column, known_counts, positive_days
 
 
@@ -44,6 +45,7 @@ class SameWeekday(Feature):
         """Return the one column."""
         from htgeo.features.kernels import same_weekday_mean
 
+        require_days(cube, "SameWeekday")
         values = map_blocks(same_weekday_mean, known_counts(cube, self.layer), weeks=self.weeks)
         text = f"{self.layer}: mean of the events known on this weekday in the last {self.weeks} weeks"
         return {f"{self.layer}_weekday_{self.weeks}": column(values, "1", text)}

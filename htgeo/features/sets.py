@@ -6,7 +6,7 @@ import xarray as xr
 
 from htgeo.core.errors import UnknownNameError
 from htgeo.cube.gridding import KNOWN
-from htgeo.cube.schema import layer_names, variables_of
+from htgeo.cube.schema import CELL, layer_names, require_days, space, step_days, variables_of
 from htgeo.features.active_share import ActiveShare
 from htgeo.features.as_of import AsOf
 from htgeo.features.base import Feature
@@ -31,6 +31,8 @@ from htgeo.features.within_distance import MILE_KM, WithinDistance
 def feature_set(name: str, cube: xr.Dataset) -> list[Feature]:
     """Return the features of a named set for the layers and series of a cube.
 
+    In a cube of weeks, windows are cut to whole weeks; what needs days or cells is left out.
+
     ``default`` is meant for rare events: for each layer of counts what became known lately in the cell, in its rings,
     in its parent and in the city, how regular it is and how it changes, counts as known, shares of its parts; the
     calendar; static variables; every city series as of its publication. Some 28 columns a layer; 6 where most events
@@ -48,24 +50,25 @@ def feature_set(name: str, cube: xr.Dataset) -> list[Feature]:
 
 def _default(cube: xr.Dataset) -> list[Feature]:
     features: list[Feature] = []
+    (year,) = _whole(cube, 365)
     for layer in _layers(cube):
         within = sorted(cube[n].attrs["days"] for n in variables_of(cube, "within_count") if _of(cube, n) == layer)
         features += [KnownWithin(layer, days=tuple(within))] if within else []
         if _mostly_areas(cube, layer):
-            features += [RollingSum(layer, days=(7, 28, 365)), CitySum(layer, days=(7,))]
+            features += [RollingSum(layer, days=(7, 28, year)), CitySum(layer, days=(7,))]
             continue
         features += [
-            Lag(layer, days=(1, 2, 7)),
-            RollingSum(layer, days=(7, 28, 91, 365)),
+            Lag(layer, days=_whole(cube, 1, 2, 7)),
+            RollingSum(layer, days=(7, 28, 91, year)),
             RollingMax(layer, days=(91,)),
-            ActiveShare(layer, days=(28, 365)),
+            ActiveShare(layer, days=(28, year)),
             Recency(layer, half_life=(14, 60, 240)),
-            Trend(layer, short=28, long=365),
-            SameWeekday(layer, weeks=8),
-            RingLag(layer, k=1, days=(1,)),
-            RingSum(layer, k=2, days=(28, 365)),
+            Trend(layer, short=28, long=year),
+            *([SameWeekday(layer, weeks=8)] if step_days(cube) == 1 else []),
+            RingLag(layer, k=1, days=_whole(cube, 1)),
+            RingSum(layer, k=2, days=(28, year)),
             DiskSum(layer, k=3, days=(28,)),
-            ParentSum(layer, days=(28, 365)),
+            *([ParentSum(layer, days=(28, year))] if space(cube) == CELL else []),
             CitySum(layer, days=(7,)),
         ]
         features += [Share(layer, part, days=(91,)) for part in _parts(cube, layer)]
@@ -74,6 +77,7 @@ def _default(cube: xr.Dataset) -> list[Feature]:
 
 
 def _original(cube: xr.Dataset) -> list[Feature]:
+    require_days(cube, "the set 'original'")
     features: list[Feature] = []
     for layer in _layers(cube):
         features += [WithinDistance(layer, km=MILE_KM, days=(7,)), CitySum(layer, days=(1,))]
@@ -85,6 +89,12 @@ def _original(cube: xr.Dataset) -> list[Feature]:
 
 
 SETS: dict[str, Callable[[xr.Dataset], list[Feature]]] = {"default": _default, "original": _original}
+
+
+def _whole(cube: xr.Dataset, *days: int) -> tuple[int, ...]:
+    """Return days cut to whole steps of the cube, at least one, each once."""
+    step = step_days(cube)
+    return tuple(dict.fromkeys(step * max(1, d // step) for d in days))
 
 
 def _layers(cube: xr.Dataset) -> list[str]:

@@ -18,7 +18,7 @@ class Static(Feature):
     Parameters
     ----------
     variables
-        Names; None takes the position, the first region layer and all places of the cube.
+        Names; None takes the position, the first region layer and all places of the cube but those for audits only.
 
     Examples
     --------
@@ -39,11 +39,8 @@ class Static(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a variable."""
-        names = (
-            self.variables
-            if self.variables is not None
-            else ["lon", "lat", *layer_names(cube)[:1], *variables_of(cube, "place")]
-        )
+        context = [name for name in variables_of(cube, "place") if not cube[name].attrs.get("audit_only")]
+        names = self.variables if self.variables is not None else ["lon", "lat", *layer_names(cube)[:1], *context]
         return {f"static_{name}": _static_column(cube, name) for name in names}
 
 

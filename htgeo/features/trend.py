@@ -7,6 +7,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import steps
 from htgeo.features.base import Feature, column, known_counts, positive_days
 
 
@@ -49,6 +50,7 @@ class Trend(Feature):
         """Return the one column."""
         from htgeo.features.kernels import past_trend
 
-        values = map_blocks(past_trend, known_counts(cube, self.layer), short=self.short, long=self.long)
+        short, long = (steps(cube, days) for days in (self.short, self.long))
+        values = map_blocks(past_trend, known_counts(cube, self.layer), short=short, long=long)
         text = f"{self.layer}: rate of the last {self.short} days against {self.long} days, -1 to 1"
         return {f"{self.layer}_trend_{self.short}_{self.long}": column(values, "1", text)}

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
-from htgeo.features.base import Feature, column, in_days, known_counts, over_windows, positive_days
+from htgeo.features.base import Feature, a_day, column, in_days, known_counts, over_windows, positive_days
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,14 @@ class WindowFeature(Feature):
 
     def columns(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return one column a window."""
-        windows = over_windows(self.kernel(), known_counts(cube, self.layer), self.days)
+        counts = known_counts(cube, self.layer)
+        windows = over_windows(self.kernel(), counts, self.days)
         return {
             f"{self.layer}_{self.stem}_{d}": column(
-                values, self.units, f"{self.layer}: {self.text.format(in_days(d))}", look_back=d
+                a_day(values, counts) if self.units == "1/day" else values,
+                self.units,
+                f"{self.layer}: {self.text.format(in_days(d))}",
+                look_back=d,
             )
             for d, values in windows.items()
         }

@@ -7,7 +7,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import Registry
-from htgeo.cube.schema import check_cube, require, role_of, stamp, variables_of
+from htgeo.cube.schema import check_cube, require, role_of, stamp, step_days, variables_of
 
 LABELS: "Registry[type[Label]]" = Registry("label")
 
@@ -36,7 +36,7 @@ class Label(ABC):
 
     @abstractmethod
     def values(self, counts: xr.DataArray) -> xr.DataArray:
-        """Return the label from the counts by day of occurrence."""
+        """Return the label from the counts by day of occurrence, of which ``steps(counts, self.days)`` steps are covered."""
 
     @property
     def variable(self) -> str:
@@ -64,6 +64,8 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
     ------
     CubeError
         If the cube has no such layer of counts, or has a label already.
+    InputError
+        If the horizon is not a whole number of steps of the cube.
 
     Examples
     --------
@@ -81,7 +83,10 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
     if existing:
         message = f"the cube has the label {existing[0]!r} already; drop it first: cube.drop_vars({existing[0]!r})"
         raise CubeError(message)
-    values = label.values(counts)
+    if "freq" in cube.attrs:
+        message = f"a label needs steps of a fixed number of days, those of this cube are of freq={cube.attrs['freq']!r}; aggregate by freq='W' or 'D'"
+        raise CubeError(message)
+    values = label.values(counts.assign_attrs(step_days=step_days(cube)) if step_days(cube) > 1 else counts)
     name = label.variable
     sentence = f"{label.layer}: {label.summary} from the day on, {label.days} days"
     facts = {

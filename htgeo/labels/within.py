@@ -7,11 +7,12 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import map_blocks
+from htgeo.cube.schema import steps
 from htgeo.labels.base import Label
 
 
 def coming_sum(counts: np.ndarray, days: int) -> np.ndarray:
-    """Return the sum of each day and the ``days - 1`` after it; NaN where the window is not over."""
+    """Return the sum of each day (of each step) and the ``days - 1`` after it; NaN where the window is not over."""
     total = np.cumsum(counts, axis=1, dtype=np.float64)
     out = np.full(counts.shape, np.nan, np.float32)
     length = counts.shape[1]
@@ -54,7 +55,7 @@ class AnyWithin(Label):
 
     def values(self, counts: xr.DataArray) -> xr.DataArray:
         """Return 1 where an event comes."""
-        return map_blocks(coming_any, counts, days=self.days)
+        return map_blocks(coming_any, counts, days=steps(counts, self.days, "a horizon"))
 
 
 @dataclass(frozen=True)
@@ -83,4 +84,4 @@ class CountWithin(Label):
 
     def values(self, counts: xr.DataArray) -> xr.DataArray:
         """Return the number of coming events."""
-        return map_blocks(coming_sum, counts, days=self.days)
+        return map_blocks(coming_sum, counts, days=steps(counts, self.days, "a horizon"))

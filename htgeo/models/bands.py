@@ -6,10 +6,11 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import map_columns
-from htgeo.cube.schema import require, role_of
+from htgeo.cube.aggregate import forecast_of
+from htgeo.cube.schema import require, require_days, role_of
 from htgeo.labels.within import coming_sum
 from htgeo.models.base import Model
-from htgeo.models.intervals import counted, forecast_of, scale_of, span_of, with_risk
+from htgeo.models.intervals import counted, scale_of, span_of, with_risk
 
 GROUPS = 10
 """Most groups of cell-days by risk, each with a band of its own level."""
@@ -71,6 +72,7 @@ def add_bands(
     >>> abs(float(band_coverage(cube, "historical_rate").mean()) - 0.9) < 0.02
     True
     """
+    require_days(cube, "add_bands")
     cube, risk = with_risk(cube, model, level)
     span = span_of(cube, risk, start, days)
     means, counts = counted(cube, risk, span)

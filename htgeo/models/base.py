@@ -11,7 +11,7 @@ from htgeo.core.errors import CubeError
 from htgeo.core.registry import Registry
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
-from htgeo.cube.schema import check_cube, only_label, require, stamp
+from htgeo.cube.schema import CELL, check_cube, only_label, require, space, stamp, step_days
 
 MODELS: "Registry[type[Model]]" = Registry("model")
 
@@ -30,11 +30,17 @@ class Model(ABC):
     span_ : tuple of str
         First and last training day.
     resolution_ : int
-        H3 resolution of the training cube.
+        H3 resolution of the training cube; -1 where its places are areas.
+    space_ : str
+        Spatial dimension of the training cube: ``cell``, or a layer of areas.
+    step_days_ : int
+        Length of its steps, days.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    space_: str = CELL
+    step_days_: int = 1
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):  # bases of several models have none
@@ -72,7 +78,8 @@ class Model(ABC):
             **{key: label.attrs[key] for key in ("layer", "horizon", "label", "soft", "probability")},
         }
         self.span_ = tuple(str(cube["time"].values[i])[:10] for i in (0, -1))
-        self.resolution_ = int(cube.attrs["resolution"])
+        self.resolution_ = int(cube.attrs.get("resolution", -1))
+        self.space_, self.step_days_ = space(cube), step_days(cube)
         self._fit(cube, label)
         self._identity = uuid4().hex
         return self
@@ -109,6 +116,9 @@ class Model(ABC):
         if int(cube.attrs.get("resolution", -1)) != self.resolution_:
             message = f"the model learned on resolution {self.resolution_}, the cube has {cube.attrs.get('resolution')}"
             raise CubeError(message)
+        if (space(cube), step_days(cube)) != (self.space_, self.step_days_):
+            message = f"the model learned by {self.space_} and {self.step_days_} days, the cube has {space(cube)} by {step_days(cube)} days"
+            raise CubeError(message)
         if str(cube["time"].values[0])[:10] > self.span_[0]:
             message = (
                 f"the cube begins at {str(cube['time'].values[0])[:10]}, after the training days began ({self.span_[0]}): history "
@@ -116,6 +126,11 @@ class Model(ABC):
             )
             raise CubeError(message)
         return self._risk(cube)
+
+    @property
+    def _horizon(self) -> int:
+        """Horizon of the label, in steps of the cube."""
+        return int(self.label_["horizon"]) // self.step_days_
 
     @property
     def _counts(self) -> bool:

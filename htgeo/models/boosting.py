@@ -131,7 +131,7 @@ class Booster(Learner):
     def _best_trees(self, cube: xr.Dataset, samples: Matrix) -> int:
         """Return the number of trees with the lowest loss on the days that validate."""
         first = self._before_validation(cube)
-        before, after = samples.time < first, samples.time >= cube.sizes["time"] - self.validation_days
+        before, after = samples.time < first, samples.time >= cube.sizes["time"] - self._validation
         self._require_events(samples, training=before, validation=after)
         weight, _ = self._weights(samples)
         return self._grown(samples, weight, self._lines(self._start(cube, first), cube, samples), before, after)

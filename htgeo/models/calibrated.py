@@ -9,6 +9,7 @@ import xarray as xr
 from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.options import build
+from htgeo.cube.schema import step_days
 from htgeo.models.base import MODELS, Model
 from htgeo.models.calibration import CALIBRATIONS, Calibration, log_expected, log_odds
 
@@ -96,12 +97,13 @@ def settings_of(model: Model) -> tuple[str, dict[str, Any]]:
 
 def held_out(cube: xr.Dataset, days: int, horizon: int) -> tuple[xr.Dataset, slice]:
     """Return the days before the last `days` and a gap as long as the horizon, and the slice of the last ones."""
-    size = cube.sizes["time"]
-    before = size - days - horizon + 1
+    size, step = cube.sizes["time"], step_days(cube)
+    last = max(days // step, 1)
+    before = size - last - horizon // step + 1
     if before < 1:
-        message = f"the cube has {size} training days, of which the last {days} are held out behind a gap of {horizon - 1}: no day is left to learn from; change days"
+        message = f"the cube has {size * step} training days, of which the last {days} are held out behind a gap of {horizon - 1}: no day is left to learn from; change days"
         raise CubeError(message)
-    return cube.isel(time=slice(before)), slice(size - days, None)
+    return cube.isel(time=slice(before)), slice(size - last, None)
 
 
 def line_of_risk(model: Model, cube: xr.Dataset) -> xr.DataArray:

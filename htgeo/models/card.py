@@ -8,6 +8,7 @@ import xarray as xr
 
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
+from htgeo.cube.schema import CELL
 from htgeo.sources.events import RowReport
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ LIMITS = (
 )
 
 
-def model_card(model: "Model", scores: xr.Dataset | None, reports: Mapping[str, RowReport]) -> str:
+def model_card(
+    model: "Model", scores: xr.Dataset | None, reports: Mapping[str, RowReport], notes: Mapping[str, str]
+) -> str:
     """Return the card of a fitted model as Markdown.
 
     Parameters
@@ -33,8 +36,11 @@ def model_card(model: "Model", scores: xr.Dataset | None, reports: Mapping[str, 
         Table of `evaluate`, or None.
     reports
         Row reports of the sources by name.
+    notes
+        Further findings by title.
     """
     label = model.label_
+    places = f"H3 cells of resolution {model.resolution_}" if model.space_ == CELL else f"areas ({model.space_})"
     what = "probability" if label["probability"] else "expected count"
     lines = [
         f"# {model.name}: {model.summary}",
@@ -42,7 +48,7 @@ def model_card(model: "Model", scores: xr.Dataset | None, reports: Mapping[str, 
         f"**Intended use.** {INTENDED_USE}",
         "",
         f"- Forecast: {what} of `{label['name']}` (layer `{label['layer']}`, horizon {label['horizon']} days), by cell and day",
-        f"- Cells: H3 resolution {model.resolution_}",
+        f"- Places: {places}, steps of {model.step_days_} days",
         f"- Training days: {model.span_[0]} to {model.span_[1]}",
         f"- Base rate: {model.base_rate_:.6g} of cell-days",
         f"- Made with htgeo {VERSION}",
@@ -56,6 +62,7 @@ def model_card(model: "Model", scores: xr.Dataset | None, reports: Mapping[str, 
         *(f"- {f.name}: {getattr(model, f.name)!r}" for f in fields(model)),  # type: ignore[arg-type]  # every model is a dataclass
         *_features(model),
         *_scores(scores),
+        *(line for title, text in notes.items() for line in ("", f"## {title.capitalize()}", "", "```", text, "```")),
         *_rows(reports),
     ]
     return "\n".join(lines) + "\n"

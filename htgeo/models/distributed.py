@@ -15,7 +15,7 @@ import xarray as xr
 from htgeo.core.blocks import cell_blocks, map_cube
 from htgeo.core.cluster import current_client
 from htgeo.core.errors import HtgeoError, InputError
-from htgeo.cube.schema import only_label, variables_of
+from htgeo.cube.schema import only_label, space, variables_of
 from htgeo.models.learner import OFFSET
 from htgeo.tensors.matrix import Samples, fill_columns
 
@@ -58,9 +58,9 @@ def in_blocks(cube: xr.Dataset) -> xr.Dataset:
     """Return features and label of a cube as lazy blocks, which workers can take one by one."""
     label = only_label(cube)
     names = [*variables_of(cube, "feature"), label.name]
-    lazy = (cube[name].variable.chunksizes.get("cell") for name in names)
-    sizes = next((chunks for chunks in lazy if chunks), None) or cell_blocks(cube.sizes["cell"], cube.sizes["time"])
-    chunks: dict[Any, Any] = {"cell": sizes, "time": -1}
+    lazy = (cube[name].variable.chunksizes.get(space(cube)) for name in names)
+    sizes = next((chunks for chunks in lazy if chunks), None) or cell_blocks(*label.shape)
+    chunks: dict[Any, Any] = {space(cube): sizes, "time": -1}
     return cube.assign({name: cube[name].chunk({dim: chunks[dim] for dim in cube[name].dims}) for name in names})
 
 

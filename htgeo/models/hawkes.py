@@ -77,12 +77,14 @@ class Hawkes(ScoreModel):
 
     def _parts(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Return the lazy parts of the rate, each without its weight, but for the mean rate."""
-        layer = self.label_["layer"]
+        layer, step = self.label_["layer"], self.step_days_
         near = {ring: ring_mean(cube, layer, ring) for ring in RINGS}
-        (own,), (around,) = (map_columns(long_rates, near[ring], 1, windows=np.array([LONG])) for ring in (0, 1))
+        (own,), (around,) = (map_columns(long_rates, near[ring], 1, windows=np.array([LONG]) / step) for ring in (0, 1))
         parts = {"background_ring0": own, "background_ring1": around}
         for ring, counts in near.items():
-            made = map_columns(excitations, counts, len(TRIGGER_HALF_LIVES), windows=np.array(TRIGGER_HALF_LIVES))
+            made = map_columns(
+                excitations, counts, len(TRIGGER_HALF_LIVES), windows=np.array(TRIGGER_HALF_LIVES) / step
+            )
             parts |= {f"trigger_ring{ring}_{h:g}": part for h, part in zip(TRIGGER_HALF_LIVES, made, strict=True)}
         return parts
 

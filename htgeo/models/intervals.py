@@ -8,7 +8,9 @@ import xarray as xr
 
 from htgeo.core.blocks import iter_blocks
 from htgeo.core.errors import CubeError, InputError
-from htgeo.cube.schema import area_names, as_day, layer_names, role_of, variables_of
+from htgeo.cube.aggregate import forecast_of
+from htgeo.cube.land import land_shares
+from htgeo.cube.schema import area_names, as_day, layer_names, require_days, role_of, space, variables_of
 from htgeo.labels.within import coming_sum
 from htgeo.models.base import Model, add_risk
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 PERIODS = {"week": 7, "month": 30}
 """Days over which deviations from the forecast are measured, by the length of a period."""
-HIGHEST_RISK = 1 - 1e-6
 SMALL = 1e-9
 UNLIKELY = 1e-3
 USUAL_DEVIATION = 0.1
@@ -98,6 +99,7 @@ def expected_counts(
     >>> bool((table["low"] <= table["expected"]).all() and (table["expected"] <= table["high"]).all())
     True
     """
+    require_days(cube, "expected_counts")
     cube, risk = with_risk(cube, model, level)
     if freq not in PERIODS or by not in layer_names(cube):
         message = f"freq must be {' or '.join(map(repr, PERIODS))} and by one of {', '.join(layer_names(cube))}, not {freq!r} and {by!r}"
@@ -106,7 +108,7 @@ def expected_counts(
         message = f"days must be at least {PERIODS[freq]} for freq={freq!r}, not {days}"
         raise InputError(message)
     span = span_of(cube, risk, start, days)
-    forecast, seen = _area_days(cube, risk, _areas(cube, by))
+    forecast, seen = _area_days(cube, risk, land_shares(cube, by))
     forecast *= scale_of(cube, risk, *counted(cube, risk, span)) / int(cube[risk].attrs["horizon"])
     learned = [_chunks(values[:, span.first : span.stop], PERIODS[freq]) for values in (forecast, seen)]
     periods, at = np.unique(_first_days(cube["time"].values[span.given :], freq), return_inverse=True)
@@ -162,12 +164,6 @@ def span_of(cube: xr.Dataset, risk: str, start: str | None, days: int) -> Span:
     return Span(first, first + days, given)
 
 
-def forecast_of(risk: np.ndarray, *, probability: bool) -> np.ndarray:
-    """Return the events that a risk stands for if they come alone (Poisson), float64; expected counts as they are."""
-    expected = risk.astype(float)
-    return np.asarray(-np.log1p(-np.minimum(expected, HIGHEST_RISK)) if probability else expected)
-
-
 def counted(cube: xr.Dataset, risk: str, span: Span) -> tuple[np.ndarray, np.ndarray]:
     """Return forecasts and counts of the calibration days over their horizon, shape (sample,)."""
     probability, horizon = role_of(cube[risk]) == "risk", int(cube[risk].attrs["horizon"])
@@ -189,34 +185,16 @@ def scale_of(cube: xr.Dataset, risk: str, forecast: np.ndarray, counts: np.ndarr
     return float(max(together, 1.0) * -np.expm1(-forecast).sum() / forecast.sum())
 
 
-def _areas(cube: xr.Dataset, by: str) -> "csr_array":
-    """Return the share of each area in the land of each cell, shape (area, cell)."""
-    from scipy.sparse import csr_array
-
-    number = {name: n for n, name in enumerate(area_names(cube, by))}
-    main = np.array([number.get(str(name), -1) for name in cube[by].values])
-    cells = np.flatnonzero(main >= 0)
-    shape = len(number), cube.sizes["cell"]
-    whole = csr_array((np.ones(len(cells)), (main[cells], cells)), shape=shape)
-    row, area = (cube[f"{by}_share_{what}"].values for what in ("cell", "area"))
-    if row.max(initial=-1) >= shape[1]:
-        return whole
-    shares = csr_array((cube[f"{by}_share"].values, (area, row)), shape=shape).toarray()
-    if (shares.max(axis=0)[cells] > shares[main[cells], cells] + SMALL).any():
-        return whole  # the cube was cut to some cells, to which the shares no longer belong
-    return csr_array(shares / np.maximum(shares.sum(axis=0), SMALL))
-
-
 def _area_days(cube: xr.Dataset, risk: str, areas: "csr_array") -> tuple[np.ndarray, np.ndarray]:
     """Return forecasts and counts by area and day, block of cells by block."""
     layer, probability = cube[risk].attrs["layer"], role_of(cube[risk]) == "risk"
     forecast, seen = (np.zeros((areas.shape[0], cube.sizes["time"])) for _ in range(2))
     start = 0
     for block in iter_blocks(cube[[risk, layer]]):
-        part = areas[:, start : start + block.sizes["cell"]]
+        part = areas[:, start : start + block.sizes[space(cube)]]
         forecast += part @ forecast_of(block[risk].values, probability=probability)
         seen += part @ block[layer].values.astype(float)
-        start += block.sizes["cell"]
+        start += block.sizes[space(cube)]
     return forecast, seen
 
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks, neighbor_sum
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import require_cells
 from htgeo.grid.neighbors import cell_spacing, gaussian_matrix
 from htgeo.models.base import known_layer
 from htgeo.models.rates import HistoricalRate, log_rate
@@ -52,6 +53,7 @@ class KernelDensity(HistoricalRate):
 
     def _prepare(self, cube: xr.Dataset) -> None:
         super()._prepare(cube)
+        require_cells(cube, self.name)
         self.spacing_ = cell_spacing(cube["cell"].values)
 
     def _choices(self) -> Sequence[dict[str, Any]]:
@@ -62,4 +64,4 @@ class KernelDensity(HistoricalRate):
     def _score(self, cube: xr.Dataset, **choice: Any) -> xr.DataArray:
         kernel = gaussian_matrix(cube["cell"].values, choice["bandwidth"])
         around = neighbor_sum(known_layer(cube, self.label_["layer"]), kernel)
-        return map_blocks(log_rate, around, half_life=choice["half_life"], mean=self.mean_)
+        return map_blocks(log_rate, around, half_life=choice["half_life"] / self.step_days_, mean=self.mean_)

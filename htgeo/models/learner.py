@@ -59,11 +59,16 @@ class Learner(Model):
                 message = f"{what} must be above 0, not {getattr(self, what)!r}"
                 raise InputError(message)
 
+    @property
+    def _validation(self) -> int:
+        """Number of steps that validate."""
+        return max(self.validation_days // self.step_days_, 1)
+
     def _before_validation(self, cube: xr.Dataset) -> int:
         """Return how many days come before the gap and the validation days."""
-        days: int = cube.sizes["time"] - self.validation_days - self.label_["horizon"] + 1
+        days: int = cube.sizes["time"] - self._validation - self._horizon + 1
         if days < 1:
-            message = f"the cube has {cube.sizes['time']} training days, of which the last {self.validation_days} validate: no day is left to learn from; change validation_days"
+            message = f"the cube has {cube.sizes['time'] * self.step_days_} training days, of which the last {self.validation_days} validate: no day is left to learn from; change validation_days"
             raise CubeError(message)
         return days
 
@@ -84,5 +89,5 @@ class Learner(Model):
         """Raise unless every span of samples has an event."""
         for what, rows in spans.items():
             if not (samples.y[rows] > 0).any():
-                message = f"no event falls into the {what} days; the cube has {samples.shape[1]} training days, of which the last {self.validation_days} validate: change validation_days"
+                message = f"no event falls into the {what} days; the cube has {samples.shape[1] * self.step_days_} training days, of which the last {self.validation_days} validate: change validation_days"
                 raise CubeError(message)

@@ -47,7 +47,7 @@ class RateRegression(Model):
     rates_ : list of tuple
         Layer, ring and half-lives of the past rates used.
     city_mean_ : float
-        Known events a day in the whole city in training.
+        Known events a step in the whole city in training.
     season_ : bool
         Whether the training days cover a year, so that the season is learned.
     columns_ : list of str
@@ -83,7 +83,7 @@ class RateRegression(Model):
 
     def _choose(self, cube: xr.Dataset) -> dict[str, xr.DataArray]:
         """Learn which columns there are, and return them."""
-        self.season_ = cube.sizes["time"] >= SEASON_DAYS
+        self.season_ = cube.sizes["time"] * self.step_days_ >= SEASON_DAYS
         self.city_mean_ = max(float(city_counts(cube, self.label_["layer"]).mean()), SMALLEST_MEAN)
         self.rates_ = list(self._rates(cube))
         columns = self._every_column(cube)

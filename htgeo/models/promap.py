@@ -9,6 +9,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks, neighbor_sum
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import require_cells, require_days
 from htgeo.grid.neighbors import check_rings, half_cell_matrix
 from htgeo.models.base import known_layer
 from htgeo.models.rates import PRIOR_EVENTS, HistoricalRate
@@ -51,6 +52,11 @@ class ProMap(HistoricalRate):
         if self.weeks is not None and not (isinstance(self.weeks, int) and self.weeks > 0):
             message = f"weeks must be a whole number of at least 1, not {self.weeks!r}"
             raise InputError(message)
+
+    def _prepare(self, cube: xr.Dataset) -> None:
+        require_cells(cube, self.name)
+        require_days(cube, self.name)
+        super()._prepare(cube)
 
     def _choices(self) -> Sequence[dict[str, Any]]:
         every_week = self.candidates if self.weeks is None else (self.weeks,)

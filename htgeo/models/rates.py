@@ -55,7 +55,8 @@ class HistoricalRate(ScoreModel):
         return ({"half_life": float("inf")},)  # no day fades
 
     def _score(self, cube: xr.Dataset, **choice: Any) -> xr.DataArray:
-        return map_blocks(log_rate, known_layer(cube, self.label_["layer"]), mean=self.mean_, **choice)
+        steps = choice["half_life"] / self.step_days_
+        return map_blocks(log_rate, known_layer(cube, self.label_["layer"]), mean=self.mean_, half_life=steps)
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks
 from htgeo.core.errors import InputError
+from htgeo.cube.schema import require_days, space
 from htgeo.models.base import known_layer
 from htgeo.models.rates import HistoricalRate, log_rate
 
@@ -55,8 +56,9 @@ class SameWeekdayRate(HistoricalRate):
             raise InputError(message)
 
     def _prepare(self, cube: xr.Dataset) -> None:
-        daily = known_layer(cube, self.label_["layer"]).sum("cell", dtype=float).values
-        self.mean_ = float(daily.mean()) / cube.sizes["cell"]
+        require_days(cube, self.name)
+        daily = known_layer(cube, self.label_["layer"]).sum(space(cube), dtype=float).values
+        self.mean_ = float(daily.mean()) / cube.sizes[space(cube)]
         weekday = (_first_weekday(cube) + np.arange(len(daily))) % 7
         events, days = (np.bincount(weekday, weights, minlength=7) for weights in (daily, None))
         self.city_ = (events + CITY_EVENTS) / (daily.mean() * days + CITY_EVENTS)

@@ -35,6 +35,7 @@ def save_model(
     *,
     scores: xr.Dataset | None = None,
     reports: Mapping[str, RowReport] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a fitted model to a folder; an older model there is replaced.
 
@@ -48,6 +49,8 @@ def save_model(
         Table of `evaluate`, for the card: the scores of this model and of those it was compared with.
     reports
         Row reports of the sources by name, for the card.
+    notes
+        Further findings by title, for the card: an audit, a validation.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def save_model(
         part = Path(mkdtemp(prefix=f".part-{path.name}-", dir=path.parent))
         try:
             _write(model, part)
-            (part / CARD).write_text(model_card(model, scores, reports or {}), "utf-8")
+            (part / CARD).write_text(model_card(model, scores, reports or {}, notes or {}), "utf-8")
             _write_manifest(part)
             if path.exists():
                 shutil.rmtree(path)

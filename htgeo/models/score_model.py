@@ -45,7 +45,7 @@ class ScoreModel(Model):
 
     def _fit(self, cube: xr.Dataset, label: xr.DataArray) -> None:
         self._prepare(cube)
-        last = slice(max(cube.sizes["time"] - CALIBRATION_DAYS, cube.sizes["time"] // 2), None)
+        last = slice(max(cube.sizes["time"] - CALIBRATION_DAYS // self.step_days_, cube.sizes["time"] // 2), None)
         y = label.isel(time=last).values
         known = ~np.isnan(y)
         kind: type[Calibration] = LogisticMap if self.label_["probability"] else LogLinearMap

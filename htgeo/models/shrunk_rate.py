@@ -10,7 +10,8 @@ import xarray as xr
 
 from htgeo.core.blocks import map_blocks, map_cube, neighbor_sum
 from htgeo.core.errors import InputError
-from htgeo.grid.neighbors import averaged, check_rings, disk_matrix
+from htgeo.cube.near import disk_of
+from htgeo.grid.neighbors import averaged, check_rings
 from htgeo.models.base import known_layer
 from htgeo.models.rates import HistoricalRate, log_rate
 
@@ -57,7 +58,7 @@ class ShrunkRate(HistoricalRate):
 
     def _score(self, cube: xr.Dataset, **choice: Any) -> xr.DataArray:
         known = known_layer(cube, self.label_["layer"])
-        disk = neighbor_sum(known, averaged(disk_matrix(cube["cell"].values, self.k, decay=1.0)))
+        disk = neighbor_sum(known, averaged(disk_of(cube, self.k, decay=1.0)))
         prior = map_blocks(log_rate, disk, half_life=float("inf"), mean=self.mean_)
         return map_cube(partial(_log_posterior, **choice), {"counts": known, "prior": prior}, known)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from htgeo.core.blocks import iter_blocks
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.core.registry import near
-from htgeo.cube.schema import check_cube, only_label, variables_of
+from htgeo.cube.schema import check_cube, only_label, space, step_days, variables_of
 from htgeo.models.base import Model
 from htgeo.models.boosting import Booster
 from htgeo.models.calibration import log_loss, poisson_loss
@@ -22,6 +22,16 @@ from htgeo.models.calibration import log_loss, poisson_loss
 Space = Mapping[str, Sequence[Any]]
 NAME = "htgeo"
 """Name of the study in its file."""
+
+
+class Split(Protocol):
+    """What selects the parts of a cube to learn from and to score, such as a fold of `rolling_origin`."""
+
+    def train(self, cube: xr.Dataset, /) -> xr.Dataset:
+        """Return the part to learn from."""
+
+    def test(self, cube: xr.Dataset, /) -> xr.Dataset:
+        """Return the part to score."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ def tune(
     space: Space | None = None,
     *,
     trials: int = 30,
-    folds: int = 3,
+    folds: int | Sequence[Split] = 3,
     fold_days: int = 28,
     storage: str | Path | None = None,
     seed: int = 0,
@@ -78,7 +88,8 @@ def tune(
     trials
         Number of trials, those in `storage` included.
     folds, fold_days
-        Number of folds, and days of each.
+        Number of folds, and days of each; or the folds themselves, made of this cube: `rolling_origin`,
+        `spatial_blocks`, `leave_one_out`, `cross_blocks`.
     storage
         File that keeps the trials (JSON lines): a search that was interrupted goes on there, and finds what it would
         have found. None keeps them in memory.
@@ -107,14 +118,16 @@ def tune(
     """
     optuna = _optuna()
     check_cube(cube)
-    for what, number in (("trials", trials), ("folds", folds), ("fold_days", fold_days)):
+    count = folds if isinstance(folds, int) else len(folds)
+    for what, number in (("trials", trials), ("folds", count), ("fold_days", fold_days)):
         if number < 1:
             message = f"{what} must be at least 1, not {number!r}"
             raise InputError(message)
     wanted = _wanted(model, space)
     ranges = {name: _range(optuna, name, what) for name, what in wanted.items()}
-    spans = _spans(cube, folds, fold_days)
-    search = {"model": repr(model), "space": repr(ranges), "folds": [folds, fold_days], "seed": seed}
+    parts = _parts(cube, folds, fold_days)
+    cut = [folds, fold_days] if isinstance(folds, int) else [_places_and_days(*part) for part in parts]
+    search = {"model": repr(model), "space": repr(ranges), "folds": cut, "seed": seed}
     study = _study(optuna, storage, {**search, "cube": _digest(cube)} if storage else search)
     with steps(f"tuning {model.name}", trials) as advance:
         for number in range(trials):
@@ -124,7 +137,7 @@ def tune(
                 if number == 0:
                     study.enqueue_trial(_start(model, wanted))
                 trial = study.ask(ranges)
-                losses = [_loss(_with(model, trial.params), cube, *span) for span in spans]
+                losses = [_loss(_with(model, trial.params), cube, *part) for part in parts]
                 trial.set_user_attr("losses", losses)
                 study.tell(trial, float(np.mean(losses)))
             advance()
@@ -176,20 +189,32 @@ def _range(optuna: Any, name: str, what: Sequence[Any]) -> Any:
 
 def _spans(cube: xr.Dataset, folds: int, fold_days: int) -> list[tuple[int, int, int]]:
     """Return how many days each fold learns from, and its first day and end, the earliest fold first."""
-    days, gap = cube.sizes["time"], int(only_label(cube).attrs["horizon"]) - 1
-    firsts = [days - (left + 1) * fold_days for left in reversed(range(folds))]
-    if firsts[0] - gap < fold_days:
-        message = f"{folds} folds of {fold_days} days and a gap of {gap} leave {max(firsts[0] - gap, 0)} of {days} training days to learn from in the first fold, fewer than the fold has; give more days, or fewer folds or fold_days"
+    step = step_days(cube)
+    size, gap, fold = cube.sizes["time"], int(only_label(cube).attrs["horizon"]) // step - 1, max(fold_days // step, 1)
+    firsts = [size - (left + 1) * fold for left in reversed(range(folds))]
+    if firsts[0] - gap < fold:
+        message = f"{folds} folds of {fold_days} days and a gap of {gap * step} leave {max(firsts[0] - gap, 0) * step} of {size * step} training days to learn from in the first fold, fewer than the fold has; give more days, or fewer folds or fold_days"
         raise CubeError(message)
-    return [(first - gap, first, first + fold_days) for first in firsts]
+    return [(first - gap, first, first + fold) for first in firsts]
 
 
-def _loss(model: Model, cube: xr.Dataset, learned: int, first: int, end: int) -> float:
-    """Return the mean loss on the days from `first` to `end` of a model fitted on the first `learned` days."""
-    model.fit(cube.isel(time=slice(learned)))
-    days, past = slice(first, end), cube.isel(time=slice(end))
+def _parts(cube: xr.Dataset, folds: int | Sequence[Split], fold_days: int) -> list[tuple[xr.Dataset, xr.Dataset]]:
+    """Return what each fold learns from and what it is scored on."""
+    if not isinstance(folds, int):
+        return [(fold.train(cube), fold.test(cube)) for fold in folds]
+    spans = _spans(cube, folds, fold_days)
+    return [(cube.isel(time=slice(stop)), cube.isel(time=slice(first, end))) for stop, first, end in spans]
+
+
+def _loss(model: Model, cube: xr.Dataset, train: xr.Dataset, test: xr.Dataset) -> float:
+    """Return the mean loss on the test part of a model fitted on the training part; the whole past is forecast from."""
+    model.fit(train)
+    first, end = (int(np.searchsorted(cube["time"], test["time"][edge])) for edge in (0, -1))
+    days, past = slice(first, end + 1), cube.isel(time=slice(end + 1))
     risk = model.risk_on(past, days) if isinstance(model, Booster) else model.predict(past).isel(time=days)
-    label = only_label(past).isel(time=days)
+    label, place = only_label(test), space(cube)
+    if test.sizes[place] < cube.sizes[place]:
+        risk = risk.isel({place: np.isin(cube[place], test[place])})
     loss_of = log_loss if label.attrs["probability"] else poisson_loss
     total = known = 0.0
     for block in iter_blocks(xr.Dataset({"risk": risk.variable, "label": label.variable})):
@@ -198,7 +223,8 @@ def _loss(model: Model, cube: xr.Dataset, learned: int, first: int, end: int) ->
             known += some.sum()
             total += some.sum() * loss_of(block["risk"].values[some], block["label"].values[some])
     if not known:
-        message = f"no label is known in the fold from day {first} to {end}; give the training cube as htgeo.split_time gives it"
+        span = " to ".join(str(test["time"].values[edge])[:10] for edge in (0, -1))
+        message = f"no label is known in the fold of {span}; give the training cube as htgeo.split_time gives it"
         raise CubeError(message)
     return total / known
 
@@ -261,11 +287,17 @@ def _by_fold(losses: Sequence[float]) -> dict[str, float]:
     return {f"loss_{number}": loss for number, loss in enumerate(losses, start=1)}
 
 
+def _places_and_days(*parts: xr.Dataset) -> str:
+    """Return a hash of the places and days of some parts of a cube."""
+    axes = (part[axis].values.tobytes() for part in parts for axis in (space(part), "time"))
+    return blake2b(b"|".join(axes), digest_size=16).hexdigest()
+
+
 def _digest(cube: xr.Dataset) -> str:
     """Return a hash of cells, days, label and counts of a cube, and of the names of its features."""
     label = only_label(cube)
     found = blake2b(repr(variables_of(cube, "feature")).encode(), digest_size=16)
-    for axis in ("cell", "time"):
+    for axis in (space(cube), "time"):
         found.update(cube[axis].values.tobytes())
     for block in iter_blocks(cube[[label.name, f"{label.attrs['layer']}_known"]]):
         for values in block.data_vars.values():

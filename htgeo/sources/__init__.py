@@ -1,6 +1,7 @@
 """Files to events, series, places and regions. A new kind of source is one file here and one import line."""
 
 from htgeo.sources import attributes, npz, nypd_complaints, permitted_events, places, series, table, tahub_cases
+from htgeo.sources.area_counts import AreaCounts, read_area_counts
 from htgeo.sources.attributes import AreaAttributes
 from htgeo.sources.base import SOURCES, read_events, read_source, scan_events
 from htgeo.sources.events import Events, RowReport
@@ -12,6 +13,7 @@ from htgeo.sources.series import Series, read_series
 __all__ = [
     "SOURCES",
     "AreaAttributes",
+    "AreaCounts",
     "Events",
     "Places",
     "Region",
@@ -23,6 +25,7 @@ __all__ = [
     "nypd_complaints",
     "permitted_events",
     "places",
+    "read_area_counts",
     "read_events",
     "read_places",
     "read_region",

@@ -30,6 +30,7 @@ class AreaAttributes:
     region: Region
     how: Mapping[str, str]
     report: RowReport
+    audit_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Attributes(Source):
         averaged over the land of a cell.
     layer
         What one area is called.
+    audit_only
+        The numbers say who lives in a place (income, poverty): they serve the bias audit, and no feature takes them.
     """
 
     name: ClassVar[str] = "attributes"
@@ -53,6 +56,7 @@ class Attributes(Source):
     name_column: str = "name"
     columns: Mapping[str, str] = field(default_factory=dict)
     layer: str = "area"
+    audit_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns or any(how not in ("sum", "mean") for how in self.columns.values()):
@@ -77,4 +81,4 @@ class Attributes(Source):
             reasons={"no number": int(empty.sum())} if empty.any() else {},
             notes=region.notes,
         )
-        return AreaAttributes(region, dict(self.columns), report)
+        return AreaAttributes(region, dict(self.columns), report, self.audit_only)

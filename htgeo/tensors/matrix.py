@@ -10,7 +10,7 @@ import xarray as xr
 from htgeo.core.blocks import iter_blocks, two_axes
 from htgeo.core.errors import CubeError
 from htgeo.core.progress import steps
-from htgeo.cube.schema import only_label, require, role_of, variables_of
+from htgeo.cube.schema import only_label, require, role_of, space, variables_of
 
 STRATUM_DAYS = 91
 
@@ -87,7 +87,7 @@ class Samples:
                 size = rows.stop - rows.start
                 part = np.empty((len(self.names), size), np.float32) if features is None else features[:, rows]
                 arrays = [two_axes(block[name]) for name in self.names]
-                shape = block.sizes["cell"], block.sizes["time"]
+                shape = int(self.cells[n + 1] - self.cells[n]), block.sizes["time"]
                 fill_columns(part, arrays, self.cell[rows] - self.cells[n], self.time[rows], shape)
                 yield part
                 advance()
@@ -106,7 +106,7 @@ class Samples:
 
     def matrix(self, rows: np.ndarray) -> Matrix:
         """Return the samples with their features, shape (sample, feature)."""
-        shape = self.cube.sizes["cell"], self.cube.sizes["time"]
+        shape = int(self.cells[-1]), self.cube.sizes["time"]
         return Matrix(rows, self.y, self.weight, self.cell, self.time, self.names, self.categorical, shape)
 
 
@@ -170,16 +170,17 @@ def draw_samples(
         message = "the cube has no features; add some: htgeo.add_features(cube, 'default')"
         raise CubeError(message)
     label = only_label(cube)
-    lazy = [cube[name].variable for name in names if "cell" in cube[name].dims and cube[name].chunks is not None]
+    place = space(cube)
+    lazy = [cube[name].variable for name in names if place in cube[name].dims and cube[name].chunks is not None]
     if lazy:
-        label = label.chunk(cell=lazy[0].chunksizes["cell"], time=-1)
+        label = label.chunk({place: lazy[0].chunksizes[place], "time": -1})
     cube = cube[names].assign({label.name: label})
     keep = _share_of_negatives(label, negatives_per_positive)
     rng = np.random.default_rng(seed)
     drawn = _drawn_evenly if draw == "stratified" else _drawn
     chosen = [_chosen(block[label.name].values, keep, rng, drawn) for block in iter_blocks(label.to_dataset())]
     edges = np.concatenate([[0], np.cumsum([len(y) for _, _, y in chosen])])
-    first = np.cumsum([0, *label.variable.chunksizes.get("cell", (label.sizes["cell"],))])
+    first = np.cumsum([0, *label.variable.chunksizes.get(place, (label.sizes[place],))])
     for (rows, _, _), start in zip(chosen, first, strict=False):
         np.add(rows, start, out=rows, casting="same_kind")
     cell, time, y = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*chosen, strict=True))

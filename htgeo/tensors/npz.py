@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import InputError
-from htgeo.cube.schema import check_cube
+from htgeo.cube.schema import check_cube, only_label, space
 from htgeo.sources.npz import load_arrays
 from htgeo.tensors.matrix import Matrix
 from htgeo.tensors.sequences import Sequences
@@ -28,7 +28,7 @@ class Samples:
     y : array of float32, shape (sample,)
     time : array of datetime64[D], shape (sample,)
     cell : array of uint64, shape (sample,)
-        H3 ids.
+        H3 ids; names, where the places are areas.
     feature_names : tuple of str
     """
 
@@ -47,11 +47,12 @@ class Samples:
             If the cube lacks a cell or a day of the samples.
         """
         check_cube(cube)
+        place = space(cube)
         days = cube["time"].values.astype("datetime64[D]")
-        rows, columns = _places(self.cell, cube["cell"].values, "cell"), _places(self.time, days, "day")
-        out = np.full((cube.sizes["cell"], len(days)), np.nan, np.float32)
+        rows, columns = _places(self.cell, cube[place].values, place), _places(self.time, days, "day")
+        out = np.full((cube.sizes[place], len(days)), np.nan, np.float32)
         out[rows, columns] = values
-        return xr.DataArray(out, dims=("cell", "time"), coords={"cell": cube["cell"], "time": cube["time"]})
+        return xr.DataArray(out, dims=(place, "time"), coords={place: cube[place], "time": cube["time"]})
 
 
 def write_npz(samples: Matrix | Sequences, path: str | Path, cube: xr.Dataset) -> Path:
@@ -89,8 +90,8 @@ def write_npz(samples: Matrix | Sequences, path: str | Path, cube: xr.Dataset) -
     ('crime_lag_1',)
     """
     check_cube(cube)
-    size = cube.sizes["cell"], cube.sizes["time"]
-    theirs = samples.shape if isinstance(samples, Matrix) else tuple(samples.cube.sizes[d] for d in ("cell", "time"))
+    size = cube.sizes[space(cube)], cube.sizes["time"]
+    theirs = samples.shape if isinstance(samples, Matrix) else only_label(samples.cube).shape
     if theirs != size:
         message = f"the samples are from a cube of {theirs[0]} cells by {theirs[1]} days, this one has {size[0]} by {size[1]}; give the cube that they were made from"
         raise InputError(message)
@@ -120,8 +121,8 @@ def read_npz(path: str | Path) -> Samples:
             f"{name} has no array {missing[0]!r}; samples have {', '.join(KEYS)}, the file has {', '.join(arrays)}"
         )
         raise InputError(message)
-    kinds = {"X": "f", "y": "f", "time": "M", "cell": "u", "feature_names": "U"}
-    if wrong := [key for key, kind in kinds.items() if arrays[key].dtype.kind != kind]:
+    kinds = {"X": "f", "y": "f", "time": "M", "cell": "uU", "feature_names": "U"}
+    if wrong := [key for key, kind in kinds.items() if arrays[key].dtype.kind not in kind]:
         message = f"{name}: array {wrong[0]!r} has the type {arrays[wrong[0]].dtype}; write_npz makes another"
         raise InputError(message)
     shape, names = arrays["X"].shape, arrays["feature_names"]
@@ -150,7 +151,7 @@ def _write(archive: zipfile.ZipFile, samples: Matrix | Sequences, cube: xr.Datas
     others = {
         "y": np.concatenate(y),
         "time": cube["time"].values.astype("datetime64[D]")[np.concatenate(days)],
-        "cell": cube["cell"].values[np.concatenate(rows)],
+        "cell": cube[space(cube)].values[np.concatenate(rows)],
         "feature_names": np.array(samples.names),
     }
     for key, values in others.items():
@@ -159,8 +160,9 @@ def _write(archive: zipfile.ZipFile, samples: Matrix | Sequences, cube: xr.Datas
 
 
 def _places(wanted: np.ndarray, known: np.ndarray, what: str) -> np.ndarray:
-    """Return the place of each wanted value in the sorted known ones."""
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    """Return the place of each wanted value in the known ones."""
+    order = np.argsort(known)
+    at = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
     if (absent := known[at] != wanted).any():
         message = f"the cube has no {what} {wanted[absent][0]} of the samples; give the cube that they were made from"
         raise InputError(message)

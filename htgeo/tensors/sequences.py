@@ -9,7 +9,7 @@ import xarray as xr
 
 from htgeo.core.blocks import iter_blocks, two_axes
 from htgeo.core.errors import CubeError, InputError
-from htgeo.cube.schema import only_label, variables_of
+from htgeo.cube.schema import only_label, space, variables_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Sequences:
         for block in iter_blocks(self.cube):
             made = self._made(block, first)
             yield made
-            first += block.sizes["cell"]
+            first += block.sizes[space(self.cube)]
 
     def block(self, number: int) -> SequenceBlock:
         """Return the sequences of one block; only this block is computed.
@@ -97,7 +97,7 @@ class Sequences:
             raise InputError(message)
         edges = np.cumsum([0, *_cells(self.cube)])
         first, last = edges[number], edges[number + 1]
-        return self._made(self.cube.isel(cell=slice(first, last)).compute(), int(first))
+        return self._made(self.cube.isel({space(self.cube): slice(first, last)}).compute(), int(first))
 
     def back(self, values: np.ndarray) -> np.ndarray:
         """Put one value a sample, in the order of the blocks, onto (cell, time) again; NaN where there is no sample."""
@@ -162,9 +162,9 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
     if cube.sizes["time"] < steps:
         message = f"the cube has {cube.sizes['time']} days, fewer than a window of {steps}; give fewer steps"
         raise CubeError(message)
-    lazy = [cube[name] for name in names if cube[name].chunks is not None and "cell" in cube[name].dims]
+    lazy = [cube[name] for name in names if cube[name].chunks is not None and space(cube) in cube[name].dims]
     if lazy:
-        label = label.chunk(cell=lazy[0].chunksizes["cell"], time=-1)
+        label = label.chunk({space(cube): lazy[0].chunksizes[space(cube)], "time": -1})
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
     chosen = cube[[*names, str(label.name)]].assign({str(label.name): label})
     return Sequences(chosen, steps, tuple(names), categorical)
@@ -173,7 +173,7 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
 def _cells(cube: xr.Dataset) -> tuple[int, ...]:
     """Return the number of cells of each block."""
     label = only_label(cube)
-    return label.chunksizes["cell"] if label.chunks is not None else (cube.sizes["cell"],)
+    return label.chunksizes[space(cube)] if label.chunks is not None else (cube.sizes[space(cube)],)
 
 
 def _known(label: np.ndarray, steps: int) -> np.ndarray:
