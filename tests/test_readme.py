@@ -60,3 +60,8 @@ def test_models_page__is_made_from_the_models() -> None:
 def test_features_page__is_made_from_the_features() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "make_features.py"))
     assert (ROOT / "docs" / "features.md").read_text("utf-8") == script["page"](), "run: python docs/make_features.py"
+
+
+def test_evaluation_page__is_made_from_the_scores() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "make_evaluation.py"))
+    assert (ROOT / "docs" / "evaluation.md").read_text("utf-8") == script["page"](), "run: python docs/make_evaluation.py"

@@ -279,6 +279,8 @@ def test_evaluation__by_parts_over_some_cells_beside_anchors(folder: Path) -> No
     late = cube["crime"].where((cube["time"] >= np.datetime64("2021-05-21")) | (cube["cell"] > cube["cell"][9]), 0)
     kept = scored_cells(study, cube.assign(crime=late.assign_attrs(cube["crime"].attrs)), "2021-05-21")
     assert kept["cell"].values.tolist() == cube["cell"].values[10:].tolist()
+    rate = float(kept["target_any_within_3"].sel(time=slice(None, "2021-05-20")).mean())
+    assert kept["risk_ewma_rate"].attrs["base_rate"] == pytest.approx(rate)
     beside = beside_anchors(table, study)
     assert beside.index.tolist() == ["historical_rate", "ewma_rate", "goal"]
     assert beside.loc["goal", "pr_auc anchor"] == 0.6
@@ -286,6 +288,42 @@ def test_evaluation__by_parts_over_some_cells_beside_anchors(folder: Path) -> No
     assert "Beside the anchors that the study names" in done.stdout
     with pytest.raises(SettingsError, match=r"evaluation.by: 'boroug' is none of .*did you mean 'borough'"):
         load_study(write(folder, few(GOOD) + added.replace("borough", "boroug")))
+
+
+CHECKS = (
+    "evaluation: {draws: 20, alerts: {budget: {cells_per_day: 10}, objective: {f_beta: {beta: 2}}, reviewed_per_day: 5, cases: case}, "
+    "cases: {source: case, errors_km: [0, 1]}, audit: {bias: [borough, static_people], leakage: true}}\n"
+)
+
+
+def test_evaluation__alerts_cases_and_audits_land_in_scores_and_card(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study import run_study
+
+    people = "  people: {kind: attributes, file: boroughs.geojson, name_column: boro_name, columns: {population: mean}, audit_only: true}\n"
+    text = few(GOOD).replace("label: {source: crime", f"{people}label: {{source: crime") + CHECKS.replace(
+        "static_people", "area_population"
+    )
+    run_study(load_study(write(folder, text)), folder / "out")
+    scores = json.loads((folder / "out" / "scores.json").read_text())
+    shown = scores["ewma_rate"]
+    assert {"threshold", "funnel", "cases", "bias by borough", "bias by area_population", "leakage"} <= set(shown)
+    assert set(scores["historical_rate"]).isdisjoint({"threshold", "funnel"})
+    assert shown["threshold"]["span"][1] <= "2021-05-20"
+    flagged = {stage["name"]: stage["count"] for stage in shown["funnel"]["stages"]}["flagged"]
+    cube = ht.open_cube(folder / "out" / "cube")
+    assert float(cube["alert_ewma_rate"].sel(time=slice(*shown["funnel"]["days"])).sum()) == flagged
+    card = (folder / "out" / "models" / "ewma_rate" / "card.md").read_text("utf-8")
+    assert "## Funnel" in card
+    assert "## Bias by borough" in card
+    assert shown["leakage"]["passed"] is True
+    for old, new, message in (
+        ("cells_per_day", "cells_a_day", r"give one of cells_per_day.*did you mean 'cells_per_day'"),
+        ("source: case", "source: cases", r"evaluation.cases.source: 'cases' is none of .*did you mean 'case'"),
+        ("beta: 2", "beta: -2", "beta must be"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            load_study(write(folder, text.replace(old, new)))
 
 
 def test_repeats__mean_and_interval_over_seeds(folder: Path) -> None:

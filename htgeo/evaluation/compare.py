@@ -76,7 +76,7 @@ def compare(table: xr.Dataset, score: str = "log_loss") -> "pd.DataFrame":
     Raises
     ------
     InputError
-        If the table lacks the score, or was made with `by`.
+        If the table lacks the score, was made with `by`, or the score ranks nothing (such as `bias`, best at 1).
 
     Examples
     --------
@@ -93,10 +93,9 @@ def compare(table: xr.Dataset, score: str = "log_loss") -> "pd.DataFrame":
     if score not in known or table["value"].dims != ("model", "score"):
         message = f"the table has no score {score!r} by model; it has {', '.join(known)} on {table['value'].dims}{near(score, known)}"
         raise InputError(message)
-    best = SCORES[score].best
     one = table.sel(score=score)
     rows = one[["value", "low", "high"]].to_dataframe()[["value", "low", "high"]]
-    sign = -1.0 if best <= SCORES[score].bounds[0] else 1.0
+    sign = _direction(score)
     for baseline in one["baseline"].values.tolist() if "baseline" in one.coords else []:
         at = one.sel(baseline=baseline)
         ends = np.sort(np.stack([sign * at["difference_low"].values, sign * at["difference_high"].values]), axis=0)
@@ -105,6 +104,17 @@ def compare(table: xr.Dataset, score: str = "log_loss") -> "pd.DataFrame":
         rows["verdict"] = np.select([ends[0] > 0, ends[1] < 0], ["better", "worse"], "not clear")
         rows.loc[baseline, "verdict"] = ""
     return rows.sort_values("value", ascending=sign < 0)
+
+
+def _direction(score: str) -> float:
+    """Return 1 where higher is better, -1 where lower is; a score that is best in the middle ranks nothing."""
+    best, (low, high) = SCORES[score].best, SCORES[score].bounds
+    if best == high:
+        return 1.0
+    if best == low:
+        return -1.0
+    message = f"{score!r} ranks no models: its best value is {best:g}, neither its lowest nor its highest; read it with htgeo.score_table, or compare by log_loss"
+    raise InputError(message)
 
 
 def permutation_test(

@@ -74,7 +74,10 @@ class Pai(_Hotspot, abstract=True):
 
 
 class Pei(_Hotspot, abstract=True):
-    """Prediction efficiency index: captured over the most that as much area could hold each day."""
+    """Prediction efficiency index: captured over the most that as much area could hold each day.
+
+    Ends of intervals can pass 1 where places are drawn too: captured and possible events then lie in other blocks.
+    """
 
     best: ClassVar[float] = 1.0
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -82,7 +85,7 @@ class Pei(_Hotspot, abstract=True):
 
     def prepare(self, sample: Sample) -> Flagged:
         """Flag the cells of highest forecast, and those that held most events by area, of each day."""
-        flagged = super().prepare(sample)
+        flagged: Flagged = super().prepare(sample)
         return Flagged(flagged.captured, flagged.events, captured(sample, sample.clairvoyant_order, self.share))
 
     def values(self, stats: Flagged, weights: np.ndarray) -> np.ndarray:
@@ -105,6 +108,7 @@ def _register_shares() -> None:
                 "summary": f"{text} {percent} % of the area, flagged each day",
                 "share": percent / 100,
                 "__doc__": base.__doc__,
+                "__module__": __name__,
             }
             type(f"{base.__name__}{percent}", (base,), body)
 

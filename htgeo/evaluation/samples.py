@@ -106,7 +106,13 @@ def _part(sample: Sample, cells: np.ndarray, times: np.ndarray) -> Sample:
 def forecasts(cube: xr.Dataset, names: Sequence[str] = ()) -> dict[str, str]:
     """Return {model: variable} of all forecasts of a cube; the `names` must be among them."""
     check_cube(cube)
-    found = {name.removeprefix(f"{role}_"): name for role in ("risk", "expected") for name in variables_of(cube, role)}
+    risks, counts = (
+        {name.removeprefix(f"{role}_"): name for name in variables_of(cube, role)} for role in ("risk", "expected")
+    )
+    if risks and counts:
+        message = f"the cube has risks ({', '.join(risks.values())}) and expected counts ({', '.join(counts.values())}), which have no score in common; drop one kind with cube.drop_vars"
+        raise CubeError(message)
+    found = risks or counts
     if not found:
         message = "the cube has no risk to score; add one: htgeo.add_risk(cube, htgeo.HistoricalRate().fit(train))"
         raise CubeError(message)

@@ -2,5 +2,10 @@
 
 from htgeo.maps.page import write_map_page
 from htgeo.maps.picture import map_risk
+from htgeo.maps.plot_split import plot_split
 
-__all__ = ["map_risk", "write_map_page"]
+__all__ = [
+    "map_risk",
+    "plot_split",
+    "write_map_page",
+]

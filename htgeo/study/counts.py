@@ -86,7 +86,7 @@ def count_events(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -
         elif isinstance(item, Places):
             cube = add_places(cube, name, item)
         elif isinstance(item, AreaAttributes):
-            cube = add_attributes(cube, item.region, item.how)
+            cube = add_attributes(cube, item.region, item.how, audit_only=item.audit_only)
     for name in layers:
         facts = cube[name].attrs
         tell(

@@ -17,13 +17,14 @@ from htgeo.core.errors import HtgeoError, SettingsError
 from htgeo.core.version import VERSION
 from htgeo.cube import open_cube, save_cube
 from htgeo.cube.schema import variables_of
-from htgeo.evaluation import scores_to_dict, split_time
+from htgeo.evaluation import add_alert, scores_to_dict, split_time
 from htgeo.export import export
 from htgeo.features import add_features
 from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
 from htgeo.models import Model, add_risk, save_model
 from htgeo.sources import Region
+from htgeo.study.checks import check_study, study_leakage, study_rule
 from htgeo.study.counts import Say, count_events, read_sources, study_grid, study_region, write_json
 from htgeo.study.learn import study_features, study_model
 from htgeo.study.scores import mean_over_seeds, score_study
@@ -109,15 +110,21 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         cube = count_events(study, sources, grid, tell)
         save_cube(cube, out / "cube", message="counts", settings_hash=digest)
         cube, models = _learn(study, open_cube(out / "cube"), tell)
+        rule, leakage = study_rule(study, cube, tell), study_leakage(study, cube, tell)
+        cube = cube if rule is None else add_alert(cube, rule)
         stored = cube.drop_vars(variables_of(cube, "feature"))
         commit = save_cube(stored, out / "cube", message="counts, label and risk", settings_hash=digest)
         tell(f"store: {out / 'cube'} at commit {commit}")
         cube = open_cube(out / "cube")
-        table = score_study(study, cube, out)
+        checks = check_study(study, cube, sources, rule, leakage, tell)
+        table = score_study(study, cube, out, checks.values)
         log.info("scores\n%s", table["value"].to_pandas().T.to_string())
         reports = {name: item.report for name, item in sources.items()}
         for called, model in models.items():
-            save_model(model, out / "models" / called, scores=table, reports=reports)
+            notes = checks.texts if called == study.shown_model else {}
+            save_model(model, out / "models" / called, scores=table, reports=reports, notes=notes)
+        for name, text in checks.texts.items():
+            tell(f"\n{name}\n{text}")
         tell(f"models: {out / 'models'}")
         _write_products(study, cube, areas[0], out, tell)
     return table
@@ -171,7 +178,7 @@ def _learn(study: Study, cube: xr.Dataset, tell: Say) -> tuple[xr.Dataset, dict[
 def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, tell: Say) -> None:
     """Write the map page and the exports."""
     outputs = study.outputs
-    variable = f"risk_{outputs.model or study.model_names[-1]}"
+    variable = f"risk_{study.shown_model}"
     stop = study.split.test_until
 
     def last(days: int) -> slice:

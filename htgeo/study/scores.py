@@ -10,6 +10,7 @@ import xarray as xr
 from htgeo.core.errors import SettingsError
 from htgeo.cube.schema import space
 from htgeo.evaluation import evaluate, scores_to_dict
+from htgeo.evaluation.samples import forecasts
 from htgeo.study.counts import write_json
 from htgeo.study.settings import Study
 
@@ -20,8 +21,8 @@ BASELINES = ("historical_rate", "ewma_rate")
 """Models that the others are compared with, where they are in the study, unless it names others."""
 
 
-def score_study(study: Study, cube: xr.Dataset, out: Path) -> xr.Dataset:
-    """Score the test days and write ``scores.json``."""
+def score_study(study: Study, cube: xr.Dataset, out: Path, checks: dict[str, Any]) -> xr.Dataset:
+    """Score the test days and write ``scores.json``; `checks` are what else is known of the model that is shown."""
     asked = study.evaluation
     start, stop = study.split.validate_until + timedelta(days=1), study.split.test_until
     against = [n for n in BASELINES if n in study.model_names] if asked.against is None else asked.against
@@ -37,6 +38,7 @@ def score_study(study: Study, cube: xr.Dataset, out: Path) -> xr.Dataset:
         for name, value in anchors.items():
             if model in entries and name in entries[model]:
                 entries[model][name]["anchor"] = value
+    entries[study.shown_model].update(checks)
     write_json(out / "scores.json", entries)
     return table
 
@@ -57,7 +59,11 @@ def scored_cells(study: Study, cube: xr.Dataset, first_test: str) -> xr.Dataset:
     if not kept.any():
         message = f"evaluation.cells_with: no cell has an event of {', '.join(names)} before {first_test}"
         raise SettingsError(message)
-    return cube.isel({space(cube): np.flatnonzero(kept)})
+    part = cube.isel({space(cube): np.flatnonzero(kept)})
+    risks = list(forecasts(part).values())
+    label = part[part[risks[0]].attrs["label"]].sel(time=slice(None, str(study.split.validate_until)))
+    rate = float(label.mean())  # the constant that skill is measured against is that of the cells scored
+    return part.assign({name: part[name].assign_attrs(base_rate=rate) for name in risks})
 
 
 def mean_over_seeds(tables: list[xr.Dataset], level: float = 0.95) -> xr.Dataset:

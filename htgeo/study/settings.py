@@ -182,16 +182,21 @@ class Study(Settings):
         if self.outputs.model is not None and self.outputs.model not in self.model_names:
             message = f"outputs.model {self.outputs.model!r} is none of the models: {', '.join(self.model_names)}"
             raise ValueError(message)
-        for key, given, known in (
-            ("against", self.evaluation.against or [], self.model_names),
-            ("cells_with", self.evaluation.cells_with, list(self.sources)),
-            ("by", self.evaluation.by, [self.region.layer, *(layer.layer for layer in self.layers), *TIMES]),
-        ):
+        areas = [self.region.layer, *(layer.layer for layer in self.layers)]
+        named = {"against": self.evaluation.against or [], "by": self.evaluation.by, **self.evaluation.layers()}
+        known = {"against": self.model_names, "by": [*areas, *TIMES]}
+        for key, given in named.items():
             for name in given:
-                if name not in known:
-                    message = f"evaluation.{key}: {name!r} is none of {', '.join(known)}{near(name, known)}"
+                allowed = known.get(key, list(self.sources))
+                if name not in allowed:
+                    message = f"evaluation.{key}: {name!r} is none of {', '.join(allowed)}{near(name, allowed)}"
                     raise ValueError(message)
         return self
+
+    @property
+    def shown_model(self) -> str:
+        """The model that is mapped, turned into alerts and checked: the last one, unless `outputs` names another."""
+        return self.outputs.model or self.model_names[-1]
 
     @field_validator("features")
     @classmethod
