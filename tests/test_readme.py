@@ -64,4 +64,6 @@ def test_features_page__is_made_from_the_features() -> None:
 
 def test_evaluation_page__is_made_from_the_scores() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "make_evaluation.py"))
-    assert (ROOT / "docs" / "evaluation.md").read_text("utf-8") == script["page"](), "run: python docs/make_evaluation.py"
+    assert (ROOT / "docs" / "evaluation.md").read_text("utf-8") == script["page"](), (
+        "run: python docs/make_evaluation.py"
+    )

@@ -326,6 +326,64 @@ def test_evaluation__alerts_cases_and_audits_land_in_scores_and_card(folder: Pat
             load_study(write(folder, text.replace(old, new)))
 
 
+AREAS = """\
+name: areas
+region: {file: precincts.geojson, name_column: precinct, layer: precinct}
+layers: [{file: boroughs.geojson, name_column: boro_name}]
+grid: {start: 2021-01-01, end: 2021-12-31, freq: W, merge: {"1/5": ["1", "5"]}}
+sources:
+  robbery: {kind: area_counts, file: weeks.csv, area: precinct, time: week, category: offense, value: n, select: [ROBBERY]}
+  rape: {kind: area_counts, file: weeks.csv, area: precinct, time: week, category: offense, value: n, select: [RAPE]}
+label: {source: robbery, within_days: 7}
+models: [historical_rate, ewma_rate, {lightgbm: {max_trees: 5}}]
+split: {train_until: 2021-08-31, validate_until: 2021-09-30, test_until: 2021-12-26}
+evaluation: {by: [borough], draws: 20, alerts: {budget: {area_share: 0.4}}}
+outputs: {map: false}
+"""
+
+
+def test_study_of_areas_and_weeks(folder: Path) -> None:
+    import htgeo as ht
+    from htgeo.study import run_study
+
+    names = ht.read_region(folder / "precincts.geojson", name_column="precinct", layer="precinct").names
+    rng = np.random.default_rng(0)
+    weeks = np.arange("2021-01-04", "2021-12-27", 7, dtype="datetime64[D]")
+    lines = [
+        f"{name},{week},{offense},{rng.poisson(rate)}"
+        for name, rate in zip(names, rng.uniform(0.05, 1, len(names)), strict=True)
+        for week in weeks
+        for offense in ("ROBBERY", "RAPE")
+    ]
+    (folder / "weeks.csv").write_text("\n".join(["precinct,week,offense,n", *lines, "UNKNOWN,2021-01-04,RAPE,3"]))
+    table = run_study(load_study(write(folder, AREAS)), folder / "out")
+    cube = ht.open_cube(folder / "out" / "cube")
+    assert cube["risk_lightgbm"].dims == ("precinct", "time")
+    assert cube.sizes["precinct"] == len(names) - 1
+    assert table.attrs["scored"] == "precinct-weeks"
+    assert float(table["cell_days"]) == (len(names) - 1) * 12
+    scores = json.loads((folder / "out" / "scores.json").read_text())
+    assert {"threshold", "funnel"} <= set(scores["lightgbm"])
+    assert set(scores["lightgbm"]["pr_auc"]["by"]["borough"]) <= set(cube["borough"].values.tolist())
+    assert json.loads((folder / "out" / "rows.json").read_text())["rape"]["quarantined"] == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("freq: W", "resolution: 7, freq: W", "label.source 'robbery' gives area_counts, not events; a study of cells needs them"),
+        ("kind: area_counts, file: weeks.csv, area: precinct, time: week, category: offense, value: n, select: [RAPE]", "kind: tahub_cases, file: cases.csv", "a study of areas has counts by area only"),
+        ("{map: false}", "{map: true}", r"maps and exports need cells; in a study of areas set outputs: \{map: false\}"),
+        ("source: robbery,", "source: robbery, categories: [X],", "in a study of areas choose them at the source"),
+    ],
+)  # fmt: skip
+def test_study_of_areas__mistakes(folder: Path, old: str, new: str, message: str) -> None:
+    (folder / "weeks.csv").write_text("precinct,week,offense,n\n1,2021-01-04,RAPE,3")
+    assert old in AREAS
+    with pytest.raises(SettingsError, match=message):
+        load_study(write(folder, AREAS.replace(old, new)))
+
+
 def test_repeats__mean_and_interval_over_seeds(folder: Path) -> None:
     from htgeo.study import run_study
 

@@ -65,7 +65,7 @@ def print_scores(console: Console, scores: xr.Dataset) -> None:
     facts = scores.attrs
     origin = f"{facts['draws']} draws of {facts['block_days']}-day blocks"
     console.print(
-        f"\nScored {facts['cell_days']:,.0f} cell-days, {facts['days']}: {facts['events']:,.0f} events (as good as {facts['effective_events']:,.0f} independent ones), prevalence {100 * facts['prevalence']:.2f} %; "
+        f"\nScored {facts['cell_days']:,.0f} {facts['scored']}, {facts['days']}: {facts['events']:,.0f} events (as good as {facts['effective_events']:,.0f} independent ones), prevalence {100 * facts['prevalence']:.2f} %; "
         f"{100 * facts['level']:.0f} % intervals from {f'{runs} runs' if (runs := facts.get('runs')) else origin}",
         soft_wrap=True,
     )

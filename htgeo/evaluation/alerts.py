@@ -106,12 +106,16 @@ class AlertRule:
 
     def __str__(self) -> str:
         limit = (
-            "no budget" if self.budget is None else f"{self.budget} {'every day' if self.every_day else 'on average'}"
+            "no budget"
+            if self.budget is None
+            else f"{self.budget.column} at most {self.budget.most:g} {'every day' if self.every_day else 'on average'}"
         )
         shown = dict.fromkeys([*([self.budget.column] if self.budget else []), "recall", "precision"])
         found = (f"{name} {_text(**self.reached[name])}" for name in shown if name in self.reached)
         cut = _text(self.threshold, *self.interval)
-        return f"{self.model} >= {cut}; {limit}, best {self.objective}; {' to '.join(self.span)}: {', '.join(found)}"
+        ((best, options),) = objective_to_dict(self.objective).items()
+        aim = best + "".join(f", {name} {value:g}" for name, value in options.items())
+        return f"{self.model} >= {cut}; {limit}; best {aim}; {' to '.join(self.span)}: {', '.join(found)}"
 
 
 TEXTS = {

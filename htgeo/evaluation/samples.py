@@ -39,6 +39,8 @@ class Samples:
         Name of the label.
     horizon, block_days
         Days a label covers, and days that are resampled together.
+    space, step
+        The spatial dimension, and days of a step of time.
     """
 
     by_model: dict[str, Sample]
@@ -47,6 +49,7 @@ class Samples:
     covered: np.ndarray
     label: str
     horizon: int
+    space: str
     step: int
     block_days: int
 
@@ -200,6 +203,7 @@ def samples(
         counts["time"].values[: len(covered)][covered],
         str(label.name),
         horizon,
+        space(cube),
         step,
         block_days,
     )
@@ -266,5 +270,6 @@ def outcome_facts(found: Samples) -> dict[str, Any]:
         "days": f"{str(found.times[0])[:10]} to {str(found.times[-1])[:10]}",
         "block_days": found.block_days,
         "units": found.units,
+        "scored": f"{found.space}-{'days' if found.step == 1 else 'weeks'}",
         **found.facts(),
     }

@@ -1,15 +1,16 @@
 """Counts by area and period, where no single event is known."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
 from htgeo.core.errors import InputError
 from htgeo.core.registry import near
+from htgeo.sources.base import Source
 from htgeo.sources.clean import Rows
 from htgeo.sources.events import RowReport
 from htgeo.sources.region import Region
@@ -144,3 +145,33 @@ def _note_mass(rows: Rows, strange: np.ndarray, count: np.ndarray, place: pd.Ser
         rows.notes.append(
             f"{count[lost].sum():,.0f} of {total:,.0f} events lie in areas that the layer {layer} does not have: {names}"
         )
+
+
+@dataclass(frozen=True)
+class AreaCountsFile(Source):
+    """Counts by area and period, where no single event is known; see `read_area_counts`.
+
+    Parameters
+    ----------
+    area, time, value, category
+        Columns: name of the area, first day of the period, count, and kind of event.
+    period
+        Length of the period that begins at `time`; weeks begin on Monday.
+    time_format
+        strptime format of `time`.
+    """
+
+    name: ClassVar[str] = "area_counts"
+    gives: ClassVar[str] = "area_counts"
+    summary: ClassVar[str] = "counts by area and week or day, for a study of areas"
+    area: str
+    time: str
+    value: str
+    category: str | None = None
+    period: Literal["day", "week"] = "week"
+    time_format: str = "ISO8601"
+
+    def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> AreaCounts:
+        """Read the files; the areas are those of the first region layer."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return read_area_counts(list(paths), areas=areas[0] if areas else None, **options)

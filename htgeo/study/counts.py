@@ -8,9 +8,10 @@ from typing import Any
 
 import xarray as xr
 
-from htgeo.cube import add_attributes, add_places, add_series, grid_events
+from htgeo.core.errors import SettingsError
+from htgeo.cube import add_attributes, add_places, add_series, grid_areas, grid_events
 from htgeo.grid import Grid, make_grid
-from htgeo.sources import AreaAttributes, Events, Places, Region, Series, read_region, read_source
+from htgeo.sources import AreaAttributes, AreaCounts, Events, Places, Region, Series, read_region, read_source
 from htgeo.study.settings import TARGET, RegionSettings, SourceSettings, Study
 
 Say = Callable[[str], None]
@@ -27,7 +28,7 @@ def read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> dic
     for name, source in study.sources.items():
         item = read_source(source.kind, source.file, areas=areas, **(source.model_extra or {}))
         tell(f"{name}: {item.report}")
-        read[name] = _taken(item, source, study.seed) if isinstance(item, Events) else item
+        read[name] = _taken(item, source, study.seed)
     _remove_products(out)
     for name, item in read.items():
         if len(item.report.quarantine):
@@ -38,9 +39,13 @@ def read_sources(study: Study, areas: list[Region], out: Path, tell: Say) -> dic
     return read
 
 
-def _taken(events: Events, source: SourceSettings, seed: int) -> Events:
-    """Return the events a study takes: of some categories, thinned, known later."""
-    events = events.select(category=source.select)
+def _taken(item: Any, source: SourceSettings, seed: int) -> Any:
+    """Return what a study takes of a source: of events or counts some categories; events thinned, known later."""
+    if isinstance(item, AreaCounts) and source.select:
+        return item.select(source.select)
+    if not isinstance(item, Events):
+        return item
+    events = item.select(category=source.select)
     events = events if source.thin is None else events.thin(source.thin, seed=seed)
     return events.delay(source.delay) if source.delay else events
 
@@ -55,6 +60,9 @@ def _remove_products(out: Path) -> None:
 def study_grid(study: Study, areas: list[Region]) -> Grid:
     """Return the cells and days."""
     g, people = study.grid, study.population
+    if g.resolution is None:
+        message = "this study has no cells (grid.resolution): its places are the areas of the region"
+        raise SettingsError(message)
     population = None
     if people is not None:
         population = read_region(people.file, name_column=people.name_column, attributes=[people.column])
@@ -69,6 +77,25 @@ def study_grid(study: Study, areas: list[Region]) -> Grid:
         edge=g.edge,
         population=population,
     )
+
+
+def count_areas(study: Study, sources: dict[str, Any], areas: list[Region], tell: Say) -> xr.Dataset:
+    """Return the cube of a study of areas: counts by area and week or day."""
+    g = study.grid
+    cube = grid_areas(
+        {name: item for name, item in sources.items() if isinstance(item, AreaCounts)},
+        areas[0],
+        start=str(g.start),
+        end=str(g.end),
+        freq=g.freq,
+        merge=g.merge,
+        layers=areas[1:],
+        time_zone=g.time_zone,
+    )
+    tell(
+        f"grid: {cube.sizes[areas[0].layer]:,} areas ({areas[0].layer}), {cube.sizes['time']:,} {'weeks' if g.freq == 'W' else 'days'}"
+    )
+    return cube
 
 
 def count_events(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -> xr.Dataset:

@@ -25,7 +25,7 @@ from htgeo.maps import write_map_page
 from htgeo.models import Model, add_risk, save_model
 from htgeo.sources import Region
 from htgeo.study.checks import check_study, study_leakage, study_rule
-from htgeo.study.counts import Say, count_events, read_sources, study_grid, study_region, write_json
+from htgeo.study.counts import Say, count_areas, count_events, read_sources, study_grid, study_region, write_json
 from htgeo.study.learn import study_features, study_model
 from htgeo.study.scores import mean_over_seeds, score_study
 from htgeo.study.settings import TARGET, Study, split_model
@@ -105,9 +105,12 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         digest = _settings_hash(study)
         areas = [study_region(study.region), *map(study_region, study.layers)]
         sources = read_sources(study, areas, out, tell)
-        grid = study_grid(study, areas)
-        tell(f"grid: {len(grid.cells):,} cells of resolution {grid.resolution}, {len(grid.days):,} days")
-        cube = count_events(study, sources, grid, tell)
+        if study.grid.resolution is None:
+            cube = count_areas(study, sources, areas, tell)
+        else:
+            grid = study_grid(study, areas)
+            tell(f"grid: {len(grid.cells):,} cells of resolution {grid.resolution}, {len(grid.days):,} days")
+            cube = count_events(study, sources, grid, tell)
         save_cube(cube, out / "cube", message="counts", settings_hash=digest)
         cube, models = _learn(study, open_cube(out / "cube"), tell)
         rule, leakage = study_rule(study, cube, tell), study_leakage(study, cube, tell)

@@ -47,9 +47,11 @@ class RegionSettings(Settings):
 
 
 class GridSettings(Settings):
-    """Cells and days."""
+    """Cells and days; without a resolution the places are the areas of the region, with `freq` by week."""
 
-    resolution: int = Field(ge=0, le=MAX_RESOLUTION)
+    resolution: int | None = Field(None, ge=0, le=MAX_RESOLUTION)
+    freq: Literal["D", "W"] = "D"
+    merge: dict[str, Annotated[list[str], Field(min_length=2)]] = Field({})
     start: date
     end: date
     time_zone: Annotated[str, AfterValidator(_zone)] = "America/New_York"
@@ -93,8 +95,9 @@ class SourceSettings(BaseModel):
     def _known_options(self) -> Self:
         _registered(SOURCES, self.kind)
         _built(SOURCES, self.kind, self.model_extra or {})
-        if SOURCES[self.kind].gives != "events" and (self.select or self.thin or self.delay):
-            message = f"select, thin and delay are for events; {self.kind!r} gives {SOURCES[self.kind].gives}"
+        gives = SOURCES[self.kind].gives
+        if gives != "events" and (self.thin or self.delay or (self.select and gives != "area_counts")):
+            message = f"select, thin and delay are for events; {self.kind!r} gives {gives}"
             raise ValueError(message)
         return self
 
@@ -167,9 +170,7 @@ class Study(Settings):
         if self.label.source not in self.sources:
             message = f"label.source {self.label.source!r} is none of the sources: {', '.join(self.sources)}"
             raise ValueError(message)
-        if SOURCES[self.sources[self.label.source].kind].gives != "events":
-            message = f"label.source {self.label.source!r} gives {SOURCES[self.sources[self.label.source].kind].gives}, not events"
-            raise ValueError(message)
+        self._fits_its_places()
         if TARGET in self.sources or any(not name.isidentifier() for name in self.sources):
             message = f"sources need names of letters, digits and _, other than {TARGET!r}; these are {', '.join(self.sources)}"
             raise ValueError(message)
@@ -192,6 +193,33 @@ class Study(Settings):
                     message = f"evaluation.{key}: {name!r} is none of {', '.join(allowed)}{near(name, allowed)}"
                     raise ValueError(message)
         return self
+
+    def _fits_its_places(self) -> None:
+        """Raise unless the sources and outputs are those of a study of cells, or of areas."""
+        wanted = "events" if self.grid.resolution is not None else "area_counts"
+        gives = SOURCES[self.sources[self.label.source].kind].gives
+        if gives != wanted:
+            why = (
+                ""
+                if gives == "events"
+                else f"; a study of {'cells' if wanted == 'events' else 'areas (grid without resolution)'} needs them"
+            )
+            message = f"label.source {self.label.source!r} gives {gives}, not {wanted}{why}"
+            raise ValueError(message)
+        for name, source in self.sources.items():
+            given = SOURCES[source.kind].gives
+            if (given == "area_counts") != (wanted == "area_counts"):
+                message = f"sources.{name}: {source.kind!r} gives {given}; a study of areas has counts by area only, and one of cells (grid.resolution) none"
+                raise ValueError(message)
+        if wanted == "area_counts" and (self.outputs.map or self.outputs.export):
+            message = "outputs: maps and exports need cells; in a study of areas set outputs: {map: false}"
+            raise ValueError(message)
+        if wanted == "area_counts" and self.label.categories is not None:
+            message = "label.categories: in a study of areas choose them at the source (select)"
+            raise ValueError(message)
+        if wanted == "events" and (self.grid.freq != "D" or self.grid.merge):
+            message = "grid.freq and grid.merge are for studies of areas (grid without resolution)"
+            raise ValueError(message)
 
     @property
     def shown_model(self) -> str:
