@@ -10,10 +10,10 @@ TEXT = """\
 # Is the forecast good enough to be used?
 
 ```python
-table = ht.evaluate(cube, against=["historical_rate"], start="2024-01-01")   # every risk of the cube, every score
-ht.score_table(table)                                                        # value [low, high], one column a model
-ht.compare(table, "log_loss")                                                # ranked, with gains over the baseline
-ht.score_table(ht.evaluate(cube, by="borough", scores=["hit_rate_10"]))      # each part for itself
+table = ht.evaluate(cube, against=["historical_rate"], start="2024-01-01")  # every risk of the cube, every score
+ht.score_table(table)  # value [low, high], one column a model
+ht.compare(table, "log_loss")  # ranked, with gains over the baseline
+ht.score_table(ht.evaluate(cube, by="borough", scores=["hit_rate_10"]))  # each part for itself
 ```
 
 `htgeo run` does this for a study; its key `evaluation` says by what, over which cells and beside which published figures
@@ -58,10 +58,16 @@ def number(value: float) -> str:
     return {float("inf"): "∞", float("-inf"): "-∞"}.get(value, "" if isnan(value) else f"{value:g}")
 
 
+def place(name: str) -> tuple[str, int]:
+    """Return where a score stands: by its kind, then by the share of the area."""
+    stem, _, share = name.rpartition("_")
+    return (stem, int(share)) if share.isdigit() else (name, 0)
+
+
 def page() -> str:
     """Return the text of the page."""
     rows = ""
-    for name in SCORES:
+    for name in sorted(SCORES, key=place):
         if name.startswith("test_"):
             continue
         kind = SCORES[name]

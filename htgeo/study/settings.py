@@ -50,12 +50,12 @@ class GridSettings(Settings):
     """Cells and days; without a resolution the places are the areas of the region, with `freq` by week."""
 
     resolution: int | None = Field(None, ge=0, le=MAX_RESOLUTION)
-    freq: Literal["D", "W"] = "D"
-    merge: dict[str, Annotated[list[str], Field(min_length=2)]] = Field({})
     start: date
     end: date
     time_zone: Annotated[str, AfterValidator(_zone)] = "America/New_York"
     edge: Literal["center", "touch"] = "center"
+    freq: Literal["D", "W"] = "D"
+    merge: dict[str, Annotated[list[str], Field(min_length=2)]] = Field({})
 
 
 class CountSettings(Settings):
