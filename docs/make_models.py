@@ -33,7 +33,7 @@ TAIL = """
 
 Start with the baselines: on common events the map of past rates is close to the best there is, and a model that does not
 beat it says so in its scores. For very rare events (0.1 to 0.2 % of cell-days) take `gamma_poisson`, whose prior comes from
-other layers, or a learner that starts from it (`offset: gamma_poisson`). Measured on real data: `benchmarks/quality.py`
+other layers, or a learner that starts from it (`offset: gamma_poisson`). Measured on real data: `benchmarks/studies/`
 and `benchmarks/tensors.py` end in tables beside published anchors.
 
 - **Offset.** A learner can start from the log-odds of another model (`offset`): it then learns only what that model
@@ -62,7 +62,9 @@ people you trust. `htgeo run` saves the models of a study in `models/`.
 
 `htgeo.explain(cube, model, time="2024-05-14", cell="882a100d65fffff")` prints the five strongest reasons in words.
 `htgeo.add_contributions(cube, model, time=...)` adds what each feature adds to the log-odds as variables
-`contribution_<feature>`, by block; they add up to the forecast. `htgeo.permutation_importance` says what the forecast loses
+`contribution_<feature>`, by block; they add up to the forecast. For boosted
+trees they are SHAP values, for the LSTM integrated gradients, which count a feature on that day and on all days before.
+`htgeo.permutation_importance` says what the forecast loses
 without a family of features, `htgeo.partial_dependence` how it answers to one.
 """
 

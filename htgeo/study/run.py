@@ -24,13 +24,15 @@ from htgeo.labels import AnyWithin, add_label
 from htgeo.maps import write_map_page
 from htgeo.models import Model, add_risk, save_model
 from htgeo.sources import Region
-from htgeo.study.checks import check_study, study_leakage, study_rule
+from htgeo.study.checks import Checks, check_study, study_leakage, study_rule
 from htgeo.study.counts import Say, count_areas, count_events, read_sources, study_grid, study_region, write_json
 from htgeo.study.learn import study_features, study_model
 from htgeo.study.scores import mean_over_seeds, score_study
 from htgeo.study.settings import TARGET, Study, split_model
 
 log = logging.getLogger("htgeo")
+SHOWN = ("threshold", "funnel")
+"""Checks that are said in full."""
 RESOLVED = "# As resolved by htgeo"
 """How the study file in an output folder begins."""
 
@@ -126,11 +128,19 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         for called, model in models.items():
             notes = checks.texts if called == study.shown_model else {}
             save_model(model, out / "models" / called, scores=table, reports=reports, notes=notes)
-        for name, text in checks.texts.items():
-            tell(f"\n{name}\n{text}")
+        _tell_checks(checks, out / "models" / study.shown_model / "card.md", tell)
         tell(f"models: {out / 'models'}")
         _write_products(study, cube, areas[0], out, tell)
     return table
+
+
+def _tell_checks(checks: Checks, card: Path, tell: Say) -> None:
+    """Say what the alerts reach, and where the rest stands; the log has all."""
+    for name, text in checks.texts.items():
+        (tell if name in SHOWN else log.info)(f"{name}\n{text}")
+    others = [name for name in checks.texts if name not in SHOWN]
+    if others:
+        tell(f"{', '.join(others)}: {card}")
 
 
 def _settings_hash(study: Study) -> str:
