@@ -33,7 +33,7 @@ features: default
 models: [historical_rate, ewma_rate, lightgbm]
 split: {train_until: 2023-09-30, validate_until: 2023-12-31, test_until: 2024-12-24}
 evaluation:
-  alerts: {budget: {area_share: 0.05}, objective: recall, reviewed_per_day: 20}
+  alerts: {budget: {area_share: 0.05}, objective: recall, reviewed_per_day: 20, cases: case}
   cases: {source: case}
   audit: {bias: [borough]}
 outputs: {map: true, export: [gpkg, csv]}
