@@ -13,7 +13,7 @@ TEXT = """\
 table = ht.evaluate(cube, against=["historical_rate"], start="2024-01-01")  # every risk of the cube, every score
 ht.score_table(table)  # value [low, high], one column a model
 ht.compare(table, "log_loss")  # ranked, with gains over the baseline
-ht.score_table(ht.evaluate(cube, by="borough", scores=["hit_rate_10"]))  # each part for itself
+ht.score_table(ht.evaluate(cube, by="borough", scores=["hit_rate_10"], start="2024-01-01"))  # each part for itself
 ```
 
 `htgeo run` does this for a study; its key `evaluation` says by what, over which cells and beside which published figures
@@ -28,9 +28,12 @@ ht.score_table(ht.evaluate(cube, by="borough", scores=["hit_rate_10"]))  # each 
 - **Level.** `bias` and `calibration_slope` tell whether a probability means what it says; a good ranking can be wrong by a
   factor.
 - **The best possible map is not perfect.** Where counts are nearly Poisson, no map comes near a PEI of 1: `pei_achievable`
-  and `gap_closed` measure against what a map of the true rates would reach.
+  measures against what a map of the true rates would reach, `gap_closed` against a map that knows the mean of the test days.
 - **How many events carry it.** A table shows the effective number of events: how many independent events would scatter as
   much from week to week. With 50 to 150 verified cases two good models cannot be told apart.
+
+- **Only days that trained nothing.** Name the first test day (`start`): scores of training days flatter.
+- **Pictures' data**: `ht.capture_curve` (events against area flagged, beside what is achievable) and `ht.calibration_curve`.
 
 ## How sure
 

@@ -266,11 +266,17 @@ def test_compare__ranks_and_judges(scored: xr.Dataset) -> None:
     table = ht.evaluate(cube, start="2021-03-01", against=["historical_rate"], draws=100)
     ranked = ht.compare(table, "log_loss")
     assert ranked.index[-1] == "coin"
-    assert ranked.loc["coin", "verdict"] == "worse"
-    assert ranked.loc["historical_rate", "verdict"] == ""
-    assert ranked.loc["coin", "gain low"] <= ranked.loc["coin", "gain over historical_rate"] < 0
+    assert ranked.loc["coin", "against historical_rate"] == "worse"
+    assert ranked.loc["historical_rate", "against historical_rate"] == ""
+    assert ranked.loc["coin", "gain over historical_rate, low"] <= ranked.loc["coin", "gain over historical_rate"] < 0
+    two = ht.compare(ht.evaluate(cube, start="2021-03-01", against=["historical_rate", "ewma_rate"], draws=50))
+    own = ht.compare(ht.evaluate(cube, start="2021-03-01", against=["ewma_rate"], draws=50))
+    assert two.filter(like="ewma_rate").equals(own.filter(like="ewma_rate"))
+    by = ht.evaluate(cube, start="2021-03-01", by="borough", scores=["log_loss"], draws=0)
+    with pytest.raises(InputError, match="choose a part first"):
+        ht.compare(by)
     assert ht.compare(table, "roc_auc").loc["coin", "value"] == 0.5
-    with pytest.raises(InputError, match=r"no score 'logloss' by model.*did you mean 'log_loss'"):
+    with pytest.raises(InputError, match=r"no score 'logloss'; .*did you mean 'log_loss'"):
         ht.compare(table, "logloss")
     with pytest.raises(InputError, match="'bias' ranks no models: its best value is 1"):
         ht.compare(table, "bias")
@@ -334,3 +340,40 @@ def test_split_time__gap_follows_from_the_horizon(labelled: xr.Dataset) -> None:
         ht.split_time(labelled, "2022-05-10")
     with pytest.raises(InputError, match="a day looks like"):
         ht.split_time(labelled, "May")
+
+
+def test_bad_draws_levels_seeds_and_days__are_named(scored: xr.Dataset) -> None:
+    with pytest.raises(InputError, match=r"draws must be a whole number of at least 0.*not -1"):
+        ht.capture_curve(scored, "ewma_rate", draws=-1)
+    with pytest.raises(InputError, match="level between 0 and 1, not 0 and 2"):
+        interval(np.ones((2, 3)), 2, 5)
+    with pytest.raises(InputError, match="seed must be a whole number of at least 0, not -1"):
+        ht.evaluate(scored, seed=-1)
+    with pytest.raises(InputError, match=r"a day looks like 2024-05-14 .*not the number 20210401"):
+        ht.evaluate(scored, start=20210401)
+
+
+def test_gap_and_permutation__refuse_scores_that_cannot_rank(scored: xr.Dataset) -> None:
+    with pytest.raises(InputError, match="'mae' scores a forecast of counts"):
+        ht.gap_closed(scored, "ewma_rate", score="mae")
+    with pytest.raises(InputError, match="'calibration_slope' ranks no models"):
+        ht.gap_closed(scored, "ewma_rate", score="calibration_slope")
+    with pytest.raises(InputError, match="'mae' scores a forecast of counts"):
+        ht.permutation_test(scored, "ewma_rate", "historical_rate", score="mae")
+
+
+def test_own_variable__that_is_no_risk_is_named(scored: xr.Dataset) -> None:
+    cube = scored.assign(risk_mine=scored["risk_ewma_rate"] * 0.9)
+    with pytest.raises(InputError, match="'risk_mine' is in the cube but not marked as a risk of its label"):
+        ht.capture_curve(cube, "mine")
+
+
+def test_hotspots_of_areas__are_taken_by_the_forecast_a_km2() -> None:
+    area = np.array([1.0, 20.0, 1.0, 18.0])
+    rate = np.array([0.5, 0.8, 0.1, 0.2])
+    events = np.repeat(rate[:, None] * 10, 5, axis=1)
+    s = make(events / 10, np.minimum(events, 1), events, area)
+    areas = replace(s, cell=np.array(["a", "b", "c", "d"]))
+    assert areas.day_order[0].tolist() == [0] * 5
+    assert s.day_order[0].tolist() == [1] * 5
+    assert score("pei_5", areas) == pytest.approx(1)

@@ -561,3 +561,9 @@ def test_two_files_of_the_same_robberies__agree_by_precinct(data, tmp_path, monk
     assert controls["shuffled places", "precinct", "percentile_day"] == "fails as it must"
     assert controls["shuffled places", "precinct", "rank correlation"] == "fails as it must"
     assert controls["unrelated: robbery", "precinct", "percentile_day"] == "control passes"
+
+
+def test_unsorted_cells__are_refused(cube: xr.Dataset, cases: ht.Events, intensity: np.ndarray) -> None:
+    shuffled = with_risk(cube, intensity[:, None]).sortby("lat")
+    with pytest.raises(CubeError, match=r"cells are not sorted.*cube.sortby\('cell'\)"):
+        validate_cases(shuffled, "made", cases, draws=0)

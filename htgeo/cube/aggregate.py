@@ -271,6 +271,10 @@ def _statement(cube: xr.Dataset, into: _Into, left_out: list[str]) -> str:
     if left_out:
         said.append(f"left out, as they do not add up: {', '.join(left_out)}")
     if into.weights is not None:
+        if f"{into.place}_share" not in cube.coords:
+            said.append(
+                f"the cube has no shares of cells in areas, so each counts to the {into.place} that holds most of it"
+            )
         if empty := sorted(set(area_names(cube, into.place)) - set(into.names.tolist())):
             said.append(f"areas in which no {space(cube)} lies are left out: {', '.join(empty)}")
         rest = 1 - np.asarray(into.weights.sum(axis=0)).ravel()

@@ -168,6 +168,9 @@ def as_day(day: Any) -> Any:
     """Return a day like ``2024-05-14`` as datetime64[ns]; None stays None."""
     if day is None:
         return None
+    if isinstance(day, bool | int | float):
+        message = f"a day looks like 2024-05-14 (a text or a date), not the number {day!r}"
+        raise InputError(message)
     whole = not isinstance(day, str) or len(day) >= len("2024-05-14")  # "2024-05" is a month
     try:
         moment = np.datetime64(day if whole else "no day", "D")

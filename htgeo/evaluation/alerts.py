@@ -117,6 +117,8 @@ class AlertRule:
         aim = best + "".join(f", {name} {value:g}" for name, value in options.items())
         return f"{self.model} >= {cut}; {limit}; best {aim}; {' to '.join(self.span)}: {', '.join(found)}"
 
+    __repr__ = __str__
+
 
 TEXTS = {
     "threshold": "least forecast that is flagged",

@@ -71,8 +71,12 @@ class Sample:
 
     @cached_property
     def day_order(self) -> np.ndarray:
-        """Cells of each day from the highest forecast down, shape (cell, time); equal ones at random by a fixed seed."""
-        return by_day(np.where(self.known, self.forecast, -np.inf))
+        """Cells of each day from the highest forecast down, shape (cell, time); equal ones at random by a fixed seed.
+
+        Areas differ in size, so they are taken by the forecast a km2: what fills a share of the area best.
+        """
+        by_size = self.forecast if self.cell.dtype.kind == "u" else self.forecast / self.area[:, None]
+        return by_day(np.where(self.known, by_size, -np.inf))
 
     @cached_property
     def clairvoyant_order(self) -> np.ndarray:

@@ -77,6 +77,8 @@ class BiasReport:
             [head, rows, *_gaps(self.table), *_concentrated(self.concentration), *warned, STATEMENT, INTENDED_USE]
         )
 
+    __repr__ = __str__
+
 
 def _plain(table: xr.Dataset, dim: str) -> dict[str, Any]:
     def finite(value: float) -> float | None:

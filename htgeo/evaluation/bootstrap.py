@@ -6,10 +6,23 @@ percentile interval is too narrow; it is widened as Hesterberg (2015, section 5.
 
 import numpy as np
 
+from htgeo.core.errors import InputError
+
 BLOCK_DAYS = 7
 """Shortest block: a week."""
+LEVEL = 0.95
 MIN_BLOCKS = 5
 """With fewer blocks no interval is given."""
+
+
+def check_draws(draws: int, level: float, seed: int) -> None:
+    """Raise InputError unless a bootstrap can be drawn so."""
+    if not isinstance(draws, int) or draws < 0 or not 0 < level < 1:
+        message = f"draws must be a whole number of at least 0 and level between 0 and 1, not {draws!r} and {level!r}"
+        raise InputError(message)
+    if not isinstance(seed, int) or seed < 0:
+        message = f"seed must be a whole number of at least 0, not {seed!r}"
+        raise InputError(message)
 
 
 def block_of(times: np.ndarray, block_days: int) -> np.ndarray:
@@ -30,6 +43,7 @@ def draw_units(units: int, *, draws: int, seed: int) -> np.ndarray:
 
     With fewer than `MIN_BLOCKS` blocks there are no draws.
     """
+    check_draws(draws, LEVEL, seed)
     draws = draws if units >= MIN_BLOCKS else 0
     drawn = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / max(units, 1)), size=draws)
     return np.concatenate([np.ones((1, units)), drawn.astype(float).reshape(draws, units)])
@@ -80,6 +94,7 @@ def interval(values: np.ndarray, level: float, blocks: int) -> tuple[np.ndarray,
     """
     from scipy.stats import norm, t
 
+    check_draws(0, level, 0)
     drawn = np.asarray(values)[..., 1:]
     if drawn.shape[-1] == 0:
         empty = np.full(drawn.shape[:-1], np.nan)

@@ -48,6 +48,11 @@ def place_and_rank(
     """Load the forecast, place the cases, and rank the units of each level that cases are known to."""
     check_cube(cube)
     check_errors(errors_km)
+    if space(cube) == "cell" and (np.diff(cube["cell"].values.astype(np.int64)) <= 0).any():
+        message = (
+            "the cells are not sorted, so cases cannot be placed in them; sort the cube first: cube.sortby('cell')"
+        )
+        raise CubeError(message)
     forecast = load_forecast(cube, model, start, stop)
     placed, left_out = place_cases(cube, cases.table, forecast, errors_km)
     if not placed:

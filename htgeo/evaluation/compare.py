@@ -10,7 +10,7 @@ from htgeo.core.errors import InputError
 from htgeo.core.progress import steps
 from htgeo.core.registry import near
 from htgeo.evaluation.base import SCORES, Sample
-from htgeo.evaluation.samples import samples
+from htgeo.evaluation.samples import fitting_scores, samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def compare(table: xr.Dataset, score: str = "log_loss") -> "pd.DataFrame":
     -------
     DataFrame
         One row a model, the best first: ``value``, ``low``, ``high``; for each baseline ``gain over <baseline>`` (above
-        zero is better), its ends, and a ``verdict``: better, worse, or not clear.
+        zero is better), its ends, and ``against <baseline>``: better, worse, or not clear.
 
     Raises
     ------
@@ -90,23 +90,27 @@ def compare(table: xr.Dataset, score: str = "log_loss") -> "pd.DataFrame":
     ['ewma_rate', 'historical_rate']
     """
     known = table["score"].values.tolist()
-    if score not in known or table["value"].dims != ("model", "score"):
-        message = f"the table has no score {score!r} by model; it has {', '.join(known)} on {table['value'].dims}{near(score, known)}"
+    if table["value"].dims != ("model", "score"):
+        message = f"a table made with by= ({table['value'].dims[0]}) ranks no models; choose a part first: table.sel({table['value'].dims[0]}=…)"
+        raise InputError(message)
+    if score not in known:
+        message = f"the table has no score {score!r}; it has {', '.join(known)}{near(score, known)}"
         raise InputError(message)
     one = table.sel(score=score)
     rows = one[["value", "low", "high"]].to_dataframe()[["value", "low", "high"]]
-    sign = _direction(score)
+    sign = direction(score)
     for baseline in one["baseline"].values.tolist() if "baseline" in one.coords else []:
         at = one.sel(baseline=baseline)
         ends = np.sort(np.stack([sign * at["difference_low"].values, sign * at["difference_high"].values]), axis=0)
-        rows[f"gain over {baseline}"] = sign * at["difference"].values
-        rows["gain low"], rows["gain high"] = ends
-        rows["verdict"] = np.select([ends[0] > 0, ends[1] < 0], ["better", "worse"], "not clear")
-        rows.loc[baseline, "verdict"] = ""
+        gain = f"gain over {baseline}"
+        rows[gain] = sign * at["difference"].values
+        rows[f"{gain}, low"], rows[f"{gain}, high"] = ends
+        rows[f"against {baseline}"] = np.select([ends[0] > 0, ends[1] < 0], ["better", "worse"], "not clear")
+        rows.loc[baseline, f"against {baseline}"] = ""
     return rows.sort_values("value", ascending=sign < 0)
 
 
-def _direction(score: str) -> float:
+def direction(score: str) -> float:
     """Return 1 where higher is better, -1 where lower is; a score that is best in the middle ranks nothing."""
     best, (low, high) = SCORES[score].best, SCORES[score].bounds
     if best == high:
@@ -165,7 +169,7 @@ def permutation_test(
     if permutations < 1:
         message = f"permutations must be at least 1, not {permutations!r}"
         raise InputError(message)
-    scorer = SCORES[score]()
+    scorer = fitting_scores(cube, [score])[score]
     found = samples(cube, [model, baseline], start=start, stop=stop)
     one, other = found.by_model[model], found.by_model[baseline]
     ones = np.ones((1, one.units))

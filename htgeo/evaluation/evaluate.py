@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from htgeo.core.errors import CubeError, InputError
+from htgeo.core.errors import CubeError
 from htgeo.core.progress import steps
-from htgeo.cube.schema import role_of
 from htgeo.evaluation.base import SCORES, Score
-from htgeo.evaluation.bootstrap import MIN_BLOCKS, draw_units, interval
-from htgeo.evaluation.samples import Resample, Samples, forecasts, groups, outcome_facts, samples
+from htgeo.evaluation.bootstrap import MIN_BLOCKS, check_draws, draw_units, interval
+from htgeo.evaluation.samples import Resample, Samples, fitting_scores, forecasts, groups, outcome_facts, samples
 
 
 def evaluate(
@@ -84,11 +83,10 @@ def evaluate(
     >>> bool(table["value"].sel(model="historical_rate", score="roc_auc") > 0.5)
     True
     """
-    if draws < 0 or not 0 < level < 1:
-        message = f"draws must be 0 or more and level between 0 and 1, not {draws!r} and {level!r}"
-        raise InputError(message)
+    check_draws(draws, level, seed)
+    against = [against] if isinstance(against, str) else against
     models = list(forecasts(cube, against))
-    names = _fitting(cube, scores)
+    names = fitting_scores(cube, [scores] if isinstance(scores, str) else scores)
     found = samples(cube, start=start, stop=stop, resample=resample)
     parts = {"": found} if by is None else _parts(cube, found, by)
     with steps("scoring", len(parts) * len(models) * len(names)) as advance:
@@ -147,18 +145,6 @@ def _value(cube: xr.Dataset, name: str, model: str, start: str | None, stop: str
     scorer = SCORES[name]()
     sample = samples(cube, [model], start=start, stop=stop).by_model[model]
     return np.asarray(scorer.values(scorer.prepare(sample), np.ones((1, sample.units)))[0])
-
-
-def _fitting(cube: xr.Dataset, asked: Sequence[str] | None) -> dict[str, Score]:
-    """Return the scores asked for, or all that fit; one that does not fit the forecasts is refused."""
-    counts = any(role_of(cube[name]) == "expected" for name in forecasts(cube).values())
-    kind = "count" if counts else "probability"
-    chosen = {name: SCORES[name]() for name in (SCORES if asked is None else asked)}
-    fitting = {name: scorer for name, scorer in chosen.items() if scorer.scores in (kind, "both")}
-    for name in [] if asked is None else set(chosen) - set(fitting):
-        message = f"{name!r} scores a forecast of {'probabilities' if counts else 'counts'}; those of this cube are {'expected counts' if counts else 'probabilities'}"
-        raise InputError(message)
-    return fitting
 
 
 def _parts(cube: xr.Dataset, found: Samples, by: str) -> dict[str, Samples]:

@@ -68,6 +68,8 @@ class FeedbackReport:
         lines.append(f"the correction removes {self.drift_cut:.0%} of the drift of the last {LAST_WEEKS} weeks")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _last(self, name: str) -> dict[str, float]:
         values = self.table[name].isel(week=slice(-LAST_WEEKS, None)).mean("week")
         return dict(zip(values["rule"].values.tolist(), values.values.tolist(), strict=True))

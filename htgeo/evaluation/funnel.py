@@ -95,6 +95,8 @@ class Funnel:
         head = f"{self.model}, {self.label}, {' to '.join(self.days)}"
         return "\n".join([head, *(_line(stage) for stage in self.stages)])
 
+    __repr__ = __str__
+
 
 def _line(stage: Stage) -> str:
     count = "hidden" if stage.count is None else f"{stage.count:,.6g}"

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from htgeo.evaluation.base import SCORES, Sample
+from htgeo.evaluation.base import Sample
 from htgeo.evaluation.bootstrap import draw_units, interval
-from htgeo.evaluation.samples import samples
+from htgeo.evaluation.compare import direction
+from htgeo.evaluation.samples import fitting_scores, samples
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class GapClosed:
             f"{self.model} closes {self.value:.0%}{ends} of the gap in {self.score} between "
             f"{self.baseline} ({self.baseline_score:.4g}) and a map that knows the days ({self.known_score:.4g})"
         )
+
+    __repr__ = __str__
 
 
 def gap_closed(
@@ -104,7 +107,8 @@ def gap_closed(
     >>> ht.gap_closed(cube, "historical_rate", start="2021-05-01", draws=0).value
     0.0
     """
-    scorer = SCORES[score]()
+    scorer = fitting_scores(cube, [score])[score]
+    direction(score)
     found = samples(cube, [model, baseline], start=start, stop=stop)
     by_model = found.by_model
     weights = draw_units(found.units, draws=draws, seed=seed)

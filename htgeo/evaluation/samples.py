@@ -9,8 +9,8 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import near
-from htgeo.cube.schema import as_day, check_cube, layer_names, require, space, step_days, variables_of
-from htgeo.evaluation.base import Sample
+from htgeo.cube.schema import as_day, check_cube, layer_names, require, role_of, space, step_days, variables_of
+from htgeo.evaluation.base import SCORES, Sample, Score
 from htgeo.evaluation.bootstrap import BLOCK_DAYS, block_of, effective_events
 from htgeo.grid.cells import parents
 from htgeo.labels.within import coming_sum
@@ -120,10 +120,25 @@ def forecasts(cube: xr.Dataset, names: Sequence[str] = ()) -> dict[str, str]:
         message = "the cube has no risk to score; add one: htgeo.add_risk(cube, htgeo.HistoricalRate().fit(train))"
         raise CubeError(message)
     for name in names:
+        if name not in found and f"risk_{name}" in cube:
+            message = f"'risk_{name}' is in the cube but not marked as a risk of its label; add forecasts with htgeo.add_risk(cube, model, name='risk_{name}')"
+            raise InputError(message)
         if name not in found:
             message = f"the cube has no risk of {name!r}; it has {', '.join(found)}{near(name, list(found))}"
             raise InputError(message)
     return found
+
+
+def fitting_scores(cube: xr.Dataset, asked: Sequence[str] | None) -> dict[str, Score]:
+    """Return the scores asked for, or all that fit; one that does not fit the forecasts is refused."""
+    counts = any(role_of(cube[name]) == "expected" for name in forecasts(cube).values())
+    kind = "count" if counts else "probability"
+    chosen = {name: SCORES[name]() for name in (SCORES if asked is None else asked)}
+    fitting = {name: scorer for name, scorer in chosen.items() if scorer.scores in (kind, "both")}
+    for name in [] if asked is None else set(chosen) - set(fitting):
+        message = f"{name!r} scores a forecast of {'probabilities' if counts else 'counts'}; those of this cube are {'expected counts' if counts else 'probabilities'}"
+        raise InputError(message)
+    return fitting
 
 
 def samples(

@@ -85,6 +85,8 @@ class LeakageReport:
             lines += _rows("", self.unchecked)
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 DETAILED = ("split", "shuffled in time", "shuffled over cells")
 """Checks whose numbers are shown also where they passed."""

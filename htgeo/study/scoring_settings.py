@@ -1,6 +1,6 @@
 """The part of a study file that says how its forecasts are scored, checked and turned into alerts."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,7 +49,7 @@ class CaseSettings(Settings):
     """Verified cases that the forecast is held against."""
 
     source: str
-    errors_km: list[float] = Field([0.0, 1.0, 3.0], min_length=1)
+    errors_km: list[Annotated[float, Field(ge=0)]] = Field([0.0, 1.0, 3.0], min_length=1)
     controls: bool = True
     unrelated: list[str] = Field([])
 
