@@ -383,3 +383,13 @@ def test_choose_threshold__says_what_is_wrong() -> None:
 def test_budgets_and_objectives__refuse_what_cannot_be(make: object, text: str) -> None:
     with pytest.raises(InputError, match=text):
         make()  # type: ignore[operator]
+
+
+def test_wrong_kinds__are_named() -> None:
+    rng = np.random.default_rng(0)
+    risk = rng.uniform(0.1, 0.9, (5, 30))
+    cube = made_cube(risk, rng.poisson(risk))
+    with pytest.raises(InputError, match=r"a budget is one of CellsPerDay, .* not 50"):
+        choose_threshold(cube, "made", budget=50)
+    with pytest.raises(InputError, match=r"a rule comes from htgeo.choose_threshold.*this is dict"):
+        add_alert(cube, {"model": "made"})

@@ -567,3 +567,8 @@ def test_unsorted_cells__are_refused(cube: xr.Dataset, cases: ht.Events, intensi
     shuffled = with_risk(cube, intensity[:, None]).sortby("lat")
     with pytest.raises(CubeError, match=r"cells are not sorted.*cube.sortby\('cell'\)"):
         validate_cases(shuffled, "made", cases, draws=0)
+
+
+def test_cases_that_are_no_events__are_refused(cube: xr.Dataset, intensity: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"cases are events, read with .*this is str"):
+        validate_cases(with_risk(cube, intensity[:, None]), "made", "case", draws=0)

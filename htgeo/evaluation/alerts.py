@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import MAX_BLOCK_VALUES
-from htgeo.core.errors import CubeError
+from htgeo.core.errors import CubeError, InputError
 from htgeo.core.use import INTENDED_USE
 from htgeo.cube.schema import space, stamp, step_days
 from htgeo.evaluation.budgets import (
@@ -216,6 +216,11 @@ def add_alert(cube: xr.Dataset, rule: AlertRule) -> xr.Dataset:
 
 def forecast_of(cube: xr.Dataset, rule: AlertRule) -> xr.DataArray:
     """Return the forecast that a rule is for."""
+    if not isinstance(rule, AlertRule):
+        message = (
+            f"a rule comes from htgeo.choose_threshold, or from AlertRule.from_dict; this is {type(rule).__name__}"
+        )
+        raise InputError(message)
     forecast = cube[forecasts(cube, [rule.model])[rule.model]]
     if forecast.attrs["label"] != rule.label:
         message = f"the rule was chosen for the label {rule.label!r}, the forecast {forecast.name!r} is of {forecast.attrs['label']!r}: choose one for it with htgeo.choose_threshold"

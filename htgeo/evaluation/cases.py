@@ -48,6 +48,9 @@ def place_and_rank(
     """Load the forecast, place the cases, and rank the units of each level that cases are known to."""
     check_cube(cube)
     check_errors(errors_km)
+    if not isinstance(cases, Events):
+        message = f"cases are events, read with htgeo.read_events('tahub_cases', path, areas=[…]); this is {type(cases).__name__}"
+        raise InputError(message)
     if space(cube) == "cell" and (np.diff(cube["cell"].values.astype(np.int64)) <= 0).any():
         message = (
             "the cells are not sorted, so cases cannot be placed in them; sort the cube first: cube.sortby('cell')"

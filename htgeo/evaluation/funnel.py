@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.errors import InputError
+from htgeo.core.registry import near
 from htgeo.cube.schema import as_day, require, role_of, variables_of
 from htgeo.evaluation.alerts import AlertRule, flag, forecast_of
 from htgeo.evaluation.base import ratio
@@ -79,7 +80,11 @@ class Funnel:
     stages: tuple[Stage, ...]
 
     def __getitem__(self, name: str) -> Stage:
-        return next(stage for stage in self.stages if stage.name == name)
+        stages = {stage.name: stage for stage in self.stages}
+        if name not in stages:
+            message = f"the funnel has no stage {name!r}; it has {', '.join(stages)}{near(name, list(stages))}"
+            raise InputError(message)
+        return stages[name]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for ``scores.json``."""

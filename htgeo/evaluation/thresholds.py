@@ -12,7 +12,7 @@ from htgeo.cube.schema import as_day
 from htgeo.evaluation.alerts import NUMBER, AlertRule, sweep_table
 from htgeo.evaluation.base import Sample, ratio
 from htgeo.evaluation.bootstrap import draw_units, interval
-from htgeo.evaluation.budgets import WEEK, Budget, Cost, FBeta, Objective, Recall
+from htgeo.evaluation.budgets import BUDGETS, WEEK, Budget, Cost, FBeta, Objective, Recall
 from htgeo.evaluation.day_ranks import day_ranks, in_order, keep_places
 from htgeo.evaluation.samples import Samples, forecasts, samples
 
@@ -117,6 +117,9 @@ def choose_threshold(
         message = (
             f"objective must be 'recall', FBeta(beta) or Cost(false_alert, missed_event, visit), not {objective!r}"
         )
+        raise InputError(message)
+    if budget is not None and not isinstance(budget, Budget):
+        message = f"a budget is one of {', '.join(kind.__name__ for kind in BUDGETS.values())}, such as CellsPerDay(50), not {budget!r}"
         raise InputError(message)
     if budget is None and (every_day or isinstance(aim, Recall)):
         message = f"{'every_day' if every_day else 'the objective recall'} needs a budget, such as CellsPerDay(50)"
