@@ -44,8 +44,8 @@ and 52 weeks (`tests/test_evaluation.py`, slow). Below five blocks no interval i
 of neighbouring cells instead: it asks how the score would be in other places of this kind. `ht.permutation_test` swaps two
 forecasts week by week.
 
-A year of level 9 (2.7 million cell-days), all scores with 1,000 draws, takes 17 times one `average_precision_score` of
-scikit-learn and 0.6 GB: scores are made from sums by block, no row is copied (`python benchmarks/run.py scoring`).
+A year of level 9 (2.7 million cell-days), all scores with 1,000 draws, takes 19 times one `average_precision_score` of
+scikit-learn and 0.7 GB: scores are made from sums by block, no row is copied (`python benchmarks/run.py scoring`).
 
 ## Splits
 
