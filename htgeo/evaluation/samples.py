@@ -174,10 +174,7 @@ def samples(
     found = forecasts(cube, models or ())
     chosen = {name: variable for name, variable in found.items() if models is None or name in models}
     label = _label(cube, list(chosen.values()))
-    days = cube.sel(time=slice(as_day(start), as_day(stop)))
-    if not days.sizes["time"]:
-        message = f"no day to score between {start} and {stop}; the cube has {str(cube.time.values[0])[:10]} to {str(cube.time.values[-1])[:10]}"
-        raise CubeError(message)
+    days = _days(cube, start, stop)
     step, horizon = step_days(cube), int(label.attrs["horizon"])
     reach = days["time"].values[-1] + np.timedelta64(horizon - step, "D")
     counts = cube[label.attrs["layer"]].sel(time=slice(as_day(start), reach)).compute()
@@ -188,9 +185,8 @@ def samples(
         [~np.isnan(values) for values in (observed, events, *(loaded[name].values for name in chosen.values()))]
     )
     if not known.any():
-        message = (
-            f"no cell-day between {start} and {stop} has a forecast and a label that is over (horizon {horizon} days)"
-        )
+        first, last = (str(day)[:10] for day in days["time"].values[[0, -1]])
+        message = f"no cell-day from {first} to {last} has a forecast of every model ({', '.join(chosen)}) and a label that is over (horizon {horizon} days)"
         raise CubeError(message)
     over = known.any(axis=0)  # days whose label is over; the others would only dilute the bootstrap
     covered = np.convolve(over, np.ones(horizon // step))[: counts.sizes["time"]].astype(bool)
@@ -222,6 +218,16 @@ def samples(
         step,
         block_days,
     )
+
+
+def _days(cube: xr.Dataset, start: str | None, stop: str | None) -> xr.Dataset:
+    """Return the cube from `start` to `stop`; it must have a day there."""
+    days = cube.sel(time=slice(as_day(start), as_day(stop)))
+    if not days.sizes["time"]:
+        has = [str(day)[:10] for day in cube["time"].values[[0, -1]]] if cube.sizes["time"] else []
+        message = f"no day to score between {start} and {stop}; the cube has {' to '.join(has) or 'no day'}"
+        raise CubeError(message)
+    return days
 
 
 def _label(cube: xr.Dataset, names: list[str]) -> xr.DataArray:
