@@ -58,6 +58,11 @@ ROLES = {
     "expected": Role(BOTH, ("float32",), "as_of", "Expected count of the label, forecast at the start of the day."),
     "alert": Role(BOTH, ("bool",), "as_of", "Whether a rule flags the cell on the day."),
     "rank": Role(BOTH, ("float32",), "as_of", "Place of the cell among those of the day, 1 the first to be flagged."),
+    "hotspot": Role((*BOTH, ("cell",)), ("int8",), "occurred", "Class of a hot-spot statistic; see its flag_meanings."),
+    "local_statistic": Role(
+        (*BOTH, ("cell",)), ("float32",), "occurred", "A hot-spot statistic of the cell: a score, p value or share."
+    ),
+    "cluster": Role((("cell",),), ("int32",), "occurred", "Cluster of events that most events of the cell belong to."),
 }
 COORDS = {"cell": "uint64", "lon": "float64", "lat": "float64", "cell_area": "float64"}
 STEP_NAMES = {1: "day", 7: "week"}
