@@ -21,7 +21,8 @@ from htgeo.evaluation.folds import Fold, place_names
 from htgeo.evaluation.space_splits import leave_one_out, spatial_blocks
 from htgeo.evaluation.split_file import read_folds, save_folds
 from htgeo.evaluation.splits import cross_blocks, rolling_origin, split_time
-from htgeo.maps.plot_split import GAP, STATES, TEST, TRAIN, UNUSED, plot_split
+from htgeo.maps.figure import save_figure
+from htgeo.maps.plot_split import FOLD_HEIGHT, GAP, STATES, TEST, TRAIN, UNUSED, plot_split
 
 DAY = np.timedelta64(1, "D")
 LATER = {"first_test": "2021-03-01", "test_days": 30, "folds": 4}
@@ -39,9 +40,9 @@ def weekly(horizon: int | None = None) -> xr.Dataset:
     return weeks if horizon is None else ht.add_label(weeks, ht.AnyWithin("crime", days=horizon))
 
 
-def areas(names: list[str], boroughs: list[str]) -> xr.Dataset:
+def areas(names: list[str], boroughs: list[str], days: int = 60) -> xr.Dataset:
     """Return a small cube of areas."""
-    time = np.arange("2021-01-01", "2021-03-02", dtype="datetime64[D]").astype("datetime64[ns]")
+    time = (np.datetime64("2021-01-01") + np.arange(days)).astype("datetime64[ns]")
     values = xr.DataArray(np.ones((len(names), len(time)), np.float32), dims=("precinct", "time"))
     coords = {"precinct": names, "time": time, "borough": ("precinct", boroughs)}
     return xr.Dataset({"crime": values}, coords=coords, attrs={"space": "precinct"})
@@ -451,73 +452,93 @@ def test_file__what_a_hand_made_wrong_is_told(tmp_path: Path) -> None:
         read_folds(path)
 
 
-def drawn_states(figure: Any, panel: int) -> dict[int, float]:
-    """Return the cell-days that a panel shows in each state."""
-    mesh = figure.axes[panel].collections[0]
-    corners = mesh.get_coordinates()
-    surface = np.abs(np.diff(corners[:-1, :, 0], axis=1) * np.diff(corners[:, :-1, 1], axis=0))
-    codes = np.asarray(mesh.get_array()).reshape(surface.shape)
-    return {state: float(surface[codes == state].sum()) for state in range(len(STATES))}
+def drawn_states(figure: Any, row: int, places: int) -> dict[int, float]:
+    """Return the cell-days that the band of a fold shows in each state."""
+    sums = dict.fromkeys(range(len(STATES)), 0.0)
+    for boxes in figure:
+        state = [text for text, _ in STATES].index(boxes.label)
+        first, top, after, bottom = (boxes.dimension_values(number).astype(float) for number in range(4))
+        inside = (top >= row) & (bottom <= row + FOLD_HEIGHT + 1e-9)
+        height = (bottom - top) / FOLD_HEIGHT * places
+        sums[state] += float(((after - first) * height)[inside].sum())
+    return sums
+
+
+def marks(figure: Any, axis: str) -> list[tuple[float, str]]:
+    """Return the marks of an axis with their words."""
+    import holoviews as hv
+
+    return list(hv.Store.lookup_options("bokeh", figure, "plot").kwargs[axis])
 
 
 @pytest.mark.parametrize("cube", [seven_days(), weekly(14)], ids=["days", "weeks"])
-def test_picture__shows_what_the_folds_do(cube: xr.Dataset) -> None:
+def test_picture__shows_what_the_folds_do(cube: xr.Dataset, tmp_path: Path) -> None:
     time = rolling_origin(cube, first_test="2021-03-05", test_days=28, folds=3, delay=7)
     folds = cross_blocks(time=time, space=leave_one_out(cube, by="borough", buffer=1))
     with no_compute():
-        figure = plot_split(cube, folds, title="Both at once")
+        figure = plot_split(cube, folds, title="Both at once", source="A & B.")
+        page = save_figure(figure, tmp_path / "split.html").read_text("utf-8")
+        svg = save_figure(figure, tmp_path / "split.svg").read_text("utf-8")
     step, cells = step_days(cube), cube.sizes["cell"]
-    for number, fold in enumerate(folds):
-        panel = [axes.get_title("left") for axes in figure.axes].index(fold.name)
+    assert [name for _, name in marks(figure, "yticks")] == [fold.name for fold in folds]
+    for row, fold in enumerate(folds):
         train, test = fold.train(cube).sizes, fold.test(cube).sizes
-        shown = drawn_states(figure, panel)
-        assert shown[TRAIN] == step * train["cell"] * train["time"], number
-        assert shown[TEST] == step * test["cell"] * test["time"]
+        shown = drawn_states(figure, row, cells)
+        assert shown[TRAIN] == pytest.approx(step * train["cell"] * train["time"]), row
+        assert shown[TEST] == pytest.approx(step * test["cell"] * test["time"])
         buffer = cells - train["cell"] - test["cell"]
-        assert shown[GAP] == train["cell"] * fold.gap + buffer * (train["time"] * step + fold.gap)
-        assert sum(shown.values()) == step * cells * cube.sizes["time"]
-    assert figure.get_suptitle() == "Both at once"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        STATES[state][0] for state in (TRAIN, GAP, TEST, UNUSED)
-    ]
-    assert figure.get_supxlabel() == ("day" if step == 1 else "day (steps of 7 days)")
-    assert figure.get_supylabel() == "cells, sorted by fold"
+        assert shown[GAP] == pytest.approx(train["cell"] * fold.gap + buffer * (train["time"] * step + fold.gap))
+        assert sum(shown.values()) == pytest.approx(step * cells * cube.sizes["time"])
+    assert [part.label for part in figure] == [STATES[state][0] for state in (TRAIN, GAP, TEST, UNUSED)]
+    across, down = (dim.name for dim in figure.get(0).kdims[:2])
+    assert across == ("day" if step == 1 else "day (steps of 7 days)")
+    assert down == "folds; in each, cells sorted by fold"
+    for text in ("Both at once", "A &amp; B.", "Not for stops, searches, raids"):
+        assert text in page
+        assert text in svg
+    for text in (across, down, folds[0].name, *(part.label for part in figure)):
+        assert text in svg
 
 
 def test_picture__places_of_a_fold_lie_together(tmp_path: Path) -> None:
     cube = ht.demo_cube()
     folds = spatial_blocks(cube, parents=5, folds=7, buffer=1)
     figure = plot_split(cube, folds)
-    panels = {panel.get_title("left"): panel for panel in figure.axes}
-    tops = []
-    for fold in folds:
-        panel = panels[fold.name]
-        codes = np.asarray(panel.collections[0].get_array())[:, 0]
-        tested = np.flatnonzero(codes == TEST)
-        assert (np.diff(tested) == 1).all()
-        tops.append(tested[0])
-    assert tops == sorted(tops)
-    assert figure.get_size_inches()[0] * figure.dpi == 1440
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "training",
-        "left out: gap or buffer",
-        "test",
-    ]
-    figure.savefig(tmp_path / "split.png")
-    assert (tmp_path / "split.png").read_bytes()[1:4] == b"PNG"
+    (test,) = [part for part in figure if part.label == "test"]
+    tops, bottoms = (test.dimension_values(number).astype(float) for number in (1, 3))
+    assert len(tops) == len(folds)
+    within = tops - np.arange(len(folds))
+    assert (np.diff(within) > 0).all()
+    np.testing.assert_allclose(within[1:], (bottoms - np.arange(len(folds)))[:-1])
+    assert [part.label for part in figure] == ["training", "left out: gap or buffer", "test"]
+    assert save_figure(figure, tmp_path / "split.png").read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "last"),
+    [(5, "2021-01-01", "2021-01-06"), (200, "2021-01", "2021-07"), (3000, "2022", "2028")],
+)
+def test_picture__marks_round_days(days: int, first: str, last: str) -> None:
+    cube = areas(["1", "2", "3"], ["Bronx", "Queens", "Queens"], days=days)
+    ticks = marks(plot_split(cube, leave_one_out(cube)), "xticks")
+    assert (ticks[0][1], ticks[-1][1]) == (first, last)
+    assert len(ticks) <= 6
+    for number, text in ticks:
+        assert np.datetime64(int(number), "D") == np.datetime64(text, "D")
 
 
 def test_picture__of_areas_names_their_layer() -> None:
     cube = areas(["1", "2", "3"], ["Bronx", "Queens", "Queens"])
-    assert plot_split(cube, leave_one_out(cube)).get_supylabel() == "areas (precinct), sorted by fold"
+    figure = plot_split(cube, leave_one_out(cube))
+    assert figure.get(0).kdims[1].name == "folds; in each, areas (precinct) sorted by fold"
 
 
-def test_picture__of_nothing_or_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_picture__of_nothing_or_without_holoviews(monkeypatch: pytest.MonkeyPatch) -> None:
     cube = seven_days()
     with pytest.raises(InputError, match="there is no fold to draw"):
         plot_split(cube, [])
     with pytest.raises(CubeError, match="lacks"):
         plot_split(cube.isel(cell=slice(9)), leave_one_out(cube))
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(CubeError, match=r"needs matplotlib; install it with: pip install 'htgeo\[maps\]'"):
+    monkeypatch.setitem(sys.modules, "holoviews", None)
+    with pytest.raises(CubeError, match=r"need holoviews; install it with: pip install 'htgeo\[maps\]'"):
         plot_split(cube, rolling_origin(cube, **LATER))

@@ -1,8 +1,9 @@
 """What every figure shares: its frame of title, source and intended use, and how it is saved."""
 
+import re
 import textwrap
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -16,6 +17,10 @@ MPL_FONT = {"title": 13, "labels": 10.5, "xticks": 9.5, "yticks": 9.5, "legend":
 DOTS = 100
 """Dots an inch of a PNG: a width of 960 makes a picture 960 pixels wide or a little more."""
 FOOT_SIZE = 8
+MAP_BOX = (0.01, 0.02, 0.78, 0.9)
+"""Left, bottom, width and height of a printed map in its figure; the legend has the rest."""
+FOOT = "foot"
+"""Name of the lines below a bokeh figure, which a page shows as text of its own, so that they wrap on a phone."""
 
 
 def plotting() -> Any:
@@ -84,7 +89,7 @@ def framed(
         ),
         hv.opts.Overlay(
             backend="matplotlib", title=head, fontsize=MPL_FONT, fig_inches=(width / DOTS, height / DOTS),
-            aspect="equal" if is_map else None, show_legend=legend is not None and not key, legend_position=legend or "right",
+            aspect="equal" if is_map else "auto", show_legend=legend is not None and not key, legend_position=legend or "right",
             hooks=[_mpl_frame(lines, key, is_map=is_map)], **bare,
         ),
     )  # fmt: skip
@@ -109,17 +114,20 @@ def source_line(cube: Any, source: str = "") -> str:
 
 def _bokeh_frame(foot: list[str], *, is_map: bool) -> Any:
     def frame(plot: Any, element: Any) -> None:  # noqa: ARG001  # holoviews gives both
-        from bokeh.models import Title
+        from bokeh.models import DataRange1d, Title
 
         state = plot.state
         for line in foot:
             state.add_layout(
-                Title(text=line, align="left", text_font_size=f"{FOOT_SIZE}pt", text_font_style="normal", text_color=SOFT),
+                Title(text=line, name=FOOT, align="left", text_font_size=f"{FOOT_SIZE}pt", text_font_style="normal", text_color=SOFT),
                 "below",
             )  # fmt: skip
-        state.title.text_color, state.toolbar.logo, state.outline_line_color = INK, None, None
+        state.title.text_color, state.toolbar.logo = INK, None
+        state.outline_line_color = state.border_line_color = None
         state.min_border_right = 20
         state.xgrid.grid_line_color = state.ygrid.grid_line_color = None if is_map else GRID
+        if is_map:  # ranges of its own keep bokeh from an equal scale when a page stretches the figure
+            state.x_range, state.y_range = DataRange1d(range_padding=0.04), DataRange1d(range_padding=0.04)
         for axis in [*state.xaxis, *state.yaxis]:
             axis.axis_line_color = axis.major_tick_line_color = SOFT
             axis.minor_tick_line_color = None
@@ -145,9 +153,12 @@ def _mpl_frame(foot: list[str], key: Sequence[tuple[str, str]], *, is_map: bool)
         axis.spines[["left", "bottom"]].set_visible(not is_map)
         axis.spines[["left", "bottom"]].set_color(SOFT)
         axis.tick_params(color=SOFT, labelcolor=INK)
+        axis.minorticks_off()
         axis.xaxis.label.set_color(INK)
         axis.yaxis.label.set_color(INK)
         axis.set_axisbelow(True)
+        if is_map and len(axis.figure.axes) == 1:
+            axis.set_position(MAP_BOX)
         if not is_map:
             axis.grid(color=GRID, linewidth=0.8)
         if key:
@@ -221,11 +232,49 @@ def _write_html(figure: Any, path: Path) -> None:
     from bokeh.resources import Resources
 
     model = plotting().render(figure, backend="bokeh")
+    title, foot = _taken_out(model)
+    model = _flowing(model)
     script, element = components(model, wrap_script=False)
-    code = "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
-    title = str((getattr(model, "title", None) and model.title.text) or path.stem)
+    text = {
+        "title": escape(title or path.stem),
+        "foot": "\n".join(f"<p>{escape(line)}</p>" for line in foot),
+        "bokeh": "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw),
+        "figure": element,
+        "script": script,
+    }
     template = Template(Path(__file__).with_name("figure.html").read_text("utf-8"))
-    path.write_text(
-        template.substitute(title=escape(title), bokeh=code, figure=element, script=script, ink=INK, soft=SOFT, grid=GRID),
-        "utf-8",
-    )  # fmt: skip
+    path.write_text(template.substitute(text, ink=INK, soft=SOFT, grid=GRID), "utf-8")
+
+
+def _taken_out(model: Any) -> tuple[str, list[str]]:
+    """Return the heading and the lines of the foot, which the page shows, and take them out of the figure."""
+    from bokeh.models import Div, Plot, Title
+
+    plots = list(model.select({"type": Plot}))
+    foot = " ".join(line.text for plot in plots for line in plot.below if isinstance(line, Title) and line.name == FOOT)
+    for plot in plots:
+        plot.below = [item for item in plot.below if not (isinstance(item, Title) and item.name == FOOT)]
+        plot.frame_width = plot.frame_height = None
+        plot.background_fill_alpha = plot.border_fill_alpha = 0  # the paper is the page's, light or dark
+        plot.sizing_mode = "scale_width" if plot.match_aspect else "stretch_width"
+        plot.max_width = plot.width
+    source, use = foot.removesuffix(INTENDED_USE).strip(), INTENDED_USE
+    if isinstance(model, Plot):
+        title, model.title = model.title.text.replace("\n", " "), None
+    else:
+        heads = list(model.select({"type": Div}))  # the heading of a layout
+        model.children = [part for part in model.children if part not in heads]
+        title = unescape("".join(re.split(r"<[^>]*>", heads[0].text))) if heads else ""
+    return title, [line for line in (use, source) if line]
+
+
+def _flowing(model: Any) -> Any:
+    """Return the rows of a layout so that panels side by side come to stand below each other on a phone."""
+    from bokeh.models import Column, GridPlot, Row
+
+    rows: dict[int, list[Any]] = {}
+    for plot, row, _ in [cell for grid in model.select({"type": GridPlot}) for cell in grid.children]:
+        plot.min_width, plot.toolbar_location = min(plot.width, 320), None
+        rows.setdefault(row, []).append(plot)
+    wide = {"sizing_mode": "stretch_width"}
+    return Column(*(Row(*row, styles={"flex-wrap": "wrap"}, **wide) for row in rows.values()), **wide) if rows else model

@@ -1,38 +1,37 @@
 """A picture of folds: days across, places down, and what each fold does with them."""
 
 from collections.abc import Sequence
-from math import ceil
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from htgeo.core.errors import CubeError, InputError
+from htgeo.core.errors import InputError
 from htgeo.cube.schema import CELL, check_cube, space, step_days
 from htgeo.evaluation.folds import DAY, Fold, place_names
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from htgeo.maps.curves import above_grid
+from htgeo.maps.figure import framed, plotting, source_line
 
 STATES = (
-    ("not used", "#f1f3f4"),
+    ("not used", "#dfe3e8"),
     ("training", "#0072b2"),
-    ("left out: gap or buffer", "#9aa0a6"),
+    ("left out: gap or buffer", "#8a929b"),
     ("test", "#e69f00"),
 )
 """What a fold does with a day of a place, and its colour: safe for colour-blind readers (Okabe & Ito 2008)."""
 UNUSED, TRAIN, GAP, TEST = range(4)
-EDGE = "#5f6368"
-ONE_COLUMN = 6
-"""Up to so many folds stand below each other, more in columns."""
-MOST_COLUMNS = 4
-MOST_TICKS = 24
-WIDTH = 14.4
-"""Inches; 1,440 pixels at 100 dots an inch."""
+FOLD_HEIGHT = 0.86
+"""Height of the band of a fold; the rest is the room between folds."""
+MOST_HEIGHT, LEAST_HEIGHT = 56, 24
+"""Pixels for a fold."""
+MANY = 8
+MOST_TICKS = 6
+CALENDAR = (("D", 1), ("D", 7), ("M", 1), ("M", 3), ("M", 6), ("Y", 1), ("Y", 2), ("Y", 5))
+"""Units and steps of the marks of the days, the first that gives few enough."""
 
 
-def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = None) -> "Figure":
+def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = None, source: str = "") -> Any:
     """Draw what each fold trains and tests on; nothing of the cube is computed.
 
     Parameters
@@ -40,36 +39,34 @@ def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = N
     cube
         The cube that the folds were made of.
     folds
-        The folds; each gets a panel of its own.
+        The folds; each gets a band of its own.
     title
-        Heading.
+        What is seen, in one sentence.
+    source
+        What the data are and where they come from.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Days across; places down, those tested by the first fold on top. ``savefig("split.png")`` writes it.
+    holoviews.Overlay
+        Days across; folds down, and within each the places, those tested by the first fold on top.
+        `htgeo.save_figure` writes it.
 
     Raises
     ------
     InputError
         If there is no fold.
     CubeError
-        If the cube lacks days or places of a fold, or matplotlib is not installed.
+        If the cube lacks days or places of a fold, or holoviews is not installed.
 
     Examples
     --------
     >>> import htgeo as ht
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> figure = ht.plot_split(cube, ht.rolling_origin(cube, first_test="2021-04-01", test_days=30))
-    >>> figure.savefig("split.png")
+    >>> [part.label for part in figure]
+    ['training', 'left out: gap or buffer', 'test', 'not used']
     """
-    try:
-        from matplotlib import pyplot as plt
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-        from matplotlib.patches import Patch
-    except ModuleNotFoundError as error:
-        message = f"a picture of a split needs {error.name}; install it with: pip install 'htgeo[maps]'"
-        raise CubeError(message) from error
+    hv = plotting()
     check_cube(cube)
     if not folds:
         message = "there is no fold to draw; make some with htgeo.rolling_origin(cube, first_test='2021-03-01')"
@@ -79,30 +76,59 @@ def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = N
         fold.train(cube)
         fold.test(cube)
     order, starts = _sorted_places(cube, folds)
-    columns = min(MOST_COLUMNS, ceil(len(folds) / ONE_COLUMN))
-    rows = ceil(len(folds) / columns)
-    figure = plt.figure(figsize=(WIDTH, 1.6 + max(1.1 * rows, 3.6)), dpi=100, layout="constrained")
-    plt.close(figure)  # belongs to the caller: a notebook shows it once
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).T.ravel()
-    drawn = [_draw(panel, cube, fold, order, starts) for panel, fold in zip(panels, folds, strict=False)]
-    ticks = AutoDateLocator(minticks=3, maxticks=MOST_TICKS // columns)  # type: ignore[no-untyped-call,unused-ignore]
-    panels[0].xaxis.set_major_locator(ticks)
-    panels[0].xaxis.set_major_formatter(ConciseDateFormatter(ticks))  # type: ignore[no-untyped-call,unused-ignore]
-    for panel in panels[len(folds) :]:
-        panel.set_axis_off()
-    shown = [STATES[state] for state in (TRAIN, GAP, TEST, UNUSED) if any((codes == state).any() for codes in drawn)]
-    figure.legend(
-        handles=[Patch(facecolor=color, edgecolor=EDGE, label=text) for text, color in shown],
-        loc="outside upper right",
-        ncols=len(shown),
-        frameon=False,
-        fontsize=11,
+    boxes = [box for row, fold in enumerate(folds) for box in _boxes(cube, fold, order, starts, row)]
+    across, down = _axes(cube)
+    shown = [state for state in (TRAIN, GAP, TEST, UNUSED) if any(box[4] == state for box in boxes)]
+    parts = []
+    for state in shown:
+        label, color = STATES[state]
+        found = hv.Rectangles([box[:4] for box in boxes if box[4] == state], [across, down, "until", "to"], label=label)
+        parts.append(
+            found.opts(
+                hv.opts.Rectangles(color=color, line_color=color, line_width=0.5, show_legend=True, backend="bokeh"),
+                hv.opts.Rectangles(
+                    color=color,
+                    facecolor=color,
+                    edgecolor=color,
+                    linewidth=0.3,
+                    hooks=[above_grid],
+                    backend="matplotlib",
+                ),
+            )
+        )
+    ticks = [(row + FOLD_HEIGHT / 2, fold.name) for row, fold in enumerate(folds)]
+    axis = {"invert_yaxis": True, "yticks": ticks, "xticks": _day_ticks(cube), "ylim": (FOLD_HEIGHT - 1, len(folds))}
+    overlay = hv.Overlay(parts).opts(
+        hv.opts.Overlay(backend="bokeh", **axis), hv.opts.Overlay(backend="matplotlib", **axis)
     )
-    dim = space(cube)
-    figure.suptitle(title or f"What each of {len(folds)} folds trains and tests on", x=0.01, ha="left", fontsize=14)
-    figure.supxlabel("day" if step_days(cube) == 1 else f"day (steps of {step_days(cube)} days)", fontsize=11)
-    figure.supylabel(f"{'cells' if dim == CELL else f'areas ({dim})'}, sorted by fold", fontsize=11)
-    return figure
+    each = max(LEAST_HEIGHT, min(MOST_HEIGHT, MOST_HEIGHT * MANY // len(folds)))
+    return framed(
+        overlay,
+        title=title or f"What each of {len(folds)} folds trains and tests on",
+        source=source_line(cube, source),
+        height=150 + each * max(len(folds), 3),
+        key=[STATES[state] for state in reversed(shown)],
+    )
+
+
+def _axes(cube: xr.Dataset) -> tuple[str, str]:
+    """Return what stands across and what down."""
+    dim, step = space(cube), step_days(cube)
+    places = "cells" if dim == CELL else f"areas ({dim})"
+    return "day" if step == 1 else f"day (steps of {step} days)", f"folds; in each, {places} sorted by fold"
+
+
+def _day_ticks(cube: xr.Dataset) -> list[tuple[int, str]]:
+    """Return some days of a round calendar, as days since 1970 with their text."""
+    first, last = cube["time"].values[[0, -1]].astype("datetime64[D]")
+    for unit, every in CALENDAR:
+        starts = np.arange(first.astype(f"M8[{unit}]"), last.astype(f"M8[{unit}]") + 2)
+        ticks = starts[starts.astype(int) % every == 0]
+        ticks = ticks[(ticks >= first) & (ticks <= last + DAY)]
+        if len(ticks) <= MOST_TICKS:
+            break
+    days = ticks.astype("datetime64[D]").astype(int).tolist()
+    return list(zip(days, np.datetime_as_string(ticks).tolist(), strict=True))
 
 
 def _sorted_places(cube: xr.Dataset, folds: Sequence[Fold]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,10 +150,20 @@ def _uses(fold: Fold, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return train, test
 
 
-def _draw(panel: "Axes", cube: xr.Dataset, fold: Fold, order: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Draw a fold: a rectangle for places that are used alike by days that are used alike; return their states."""
-    from matplotlib.colors import ListedColormap
+def _boxes(cube: xr.Dataset, fold: Fold, order: np.ndarray, starts: np.ndarray, row: int) -> list[tuple[Any, ...]]:
+    """Return (first day, top, day after the last, bottom, state), days since 1970, of places that are used alike by days that are."""
+    states, edges = _states(cube, fold, order, starts)
+    levels = row + FOLD_HEIGHT * starts / starts[-1]
+    boxes = []
+    for span in range(states.shape[1]):
+        turns = np.flatnonzero(np.diff(states[:, span])) + 1
+        for top, bottom in pairwise([0, *turns, len(states)]):
+            boxes.append((edges[span], levels[top], edges[span + 1], levels[bottom], int(states[top, span])))
+    return boxes
 
+
+def _states(cube: xr.Dataset, fold: Fold, order: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a fold does with kinds of places (kind, span) in spans of days, and where the spans begin and end."""
     days = cube["time"].values.astype("datetime64[D]")
     step = step_days(cube) * DAY
     whole = (days[0], days[-1])
@@ -143,10 +179,4 @@ def _draw(panel: "Axes", cube: xr.Dataset, fold: Fold, order: np.ndarray, starts
     states[(trained & between) | (~trained & ~tested & (learned | between))] = GAP
     states[trained & learned] = TRAIN
     states[tested & tried] = TEST
-    colors = ListedColormap([color for _, color in STATES])
-    panel.pcolormesh(edges, starts, states, cmap=colors, vmin=UNUSED, vmax=TEST, edgecolors="none")
-    panel.set_ylim(starts[-1], 0)
-    panel.spines[:].set_color(EDGE)
-    panel.tick_params(color=EDGE)
-    panel.set_title(fold.name, loc="left", fontsize=10, pad=3)
-    return states
+    return states, edges.astype(int)

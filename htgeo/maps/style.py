@@ -12,6 +12,8 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
 MISSING = "#9aa0a6"
 INK, SOFT, GRID = "#1f2933", "#52606d", "#e4e8ec"
 """Colours of words, of lesser words and lines, and of the grid; pages in dark mode swap these three for light ones."""
+OUTLINE = "#4a5560"
+"""Colour of outlines and borders on maps, seen over light and dark classes; pages in dark mode keep it."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
 """Colours of lines, points and bars, in the order of use; safe for colour-blind readers (Okabe & Ito 2008)."""
 

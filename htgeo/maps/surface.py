@@ -10,7 +10,7 @@ from htgeo.cube.schema import CELL, space
 from htgeo.grid.cells import cell_hex, cell_polygons
 from htgeo.maps.figure import plotting
 from htgeo.maps.geometry import outlines, place_layer
-from htgeo.maps.style import INK, MISSING
+from htgeo.maps.style import INK, MISSING, OUTLINE
 from htgeo.sources.region import KM_PER_DEGREE, Region
 
 BAR_KM = (0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -97,8 +97,8 @@ def outline_paths(cube: xr.Dataset, region: Region | None = None) -> Any:
     gap = np.full((1, 2), np.nan)
     points = np.concatenate([part for ring in rings for part in (ring, gap)][:-1])
     path = hv.Path([points], [EAST, NORTH])
-    path = path.opts(hv.opts.Path(color=INK, line_width=1, alpha=0.85, backend="bokeh"))
-    return path.opts(hv.opts.Path(color=INK, linewidth=0.8, alpha=0.85, backend="matplotlib"))
+    path = path.opts(hv.opts.Path(color=OUTLINE, line_width=1, alpha=0.9, backend="bokeh"))
+    return path.opts(hv.opts.Path(color=OUTLINE, linewidth=0.8, alpha=0.9, backend="matplotlib"))
 
 
 def scale_bar(cube: xr.Dataset, shapes: np.ndarray) -> Any:
