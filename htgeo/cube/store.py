@@ -94,7 +94,9 @@ def open_cube(path: str | Path, *, commit: str | None = None) -> xr.Dataset:
     True
     """
     session = read_session(open_repository(path), path, commit)
-    return in_blocks(open_session(session, path), session, path)
+    cube = in_blocks(open_session(session, path), session, path)
+    cube.encoding["commit"] = session.snapshot_id
+    return cube
 
 
 def open_session(session: "icechunk.Session", path: str | Path) -> xr.Dataset:

@@ -1,20 +1,21 @@
-"""What a writer must do, and the table that all of them write."""
+"""What a writer must do, and how it is called."""
 
 import os
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
-import numpy as np
-import pandas as pd
 import xarray as xr
 
-from htgeo.core.errors import CubeError, InputError
+from htgeo.core.errors import InputError
+from htgeo.core.options import build
 from htgeo.core.registry import Registry, near
-from htgeo.cube.schema import check_cube, layer_names, require, select_days
-from htgeo.grid.cells import cell_hex
+from htgeo.cube.schema import check_cube
+from htgeo.export.product import Product, choose
+from htgeo.sources.region import Region
 
 EXPORTS: "Registry[type[Writer]]" = Registry("export")
 
@@ -22,7 +23,8 @@ EXPORTS: "Registry[type[Writer]]" = Registry("export")
 class Writer(ABC):
     """A file format; its name is the suffix of the file.
 
-    A new format is one file with one subclass: set `name` and `summary`, implement `write`.
+    A new format is one file with one subclass, a frozen dataclass whose fields are its options: set `name` and
+    `summary`, implement `write`.
     """
 
     name: ClassVar[str]
@@ -32,20 +34,29 @@ class Writer(ABC):
         EXPORTS.add(cls.name, cls)
 
     @abstractmethod
-    def write(self, table: pd.DataFrame, cells: np.ndarray, cube: xr.Dataset, path: Path) -> None:
-        """Write the table to `path`; `cells` holds the H3 id of each row."""
+    def write(self, product: Product, path: Path) -> None:
+        """Write the product to `path`, block by block where the format allows it; the same product gives the same bytes."""
 
-    def describe(self, table: pd.DataFrame, cube: xr.Dataset, path: Path) -> None:  # noqa: B027  # most formats hold it inside
+    def describe(self, product: Product, path: Path) -> None:  # noqa: B027  # most formats hold it inside
         """Write what the format cannot hold (sentences, intended use) beside the finished file."""
 
 
 def export(
-    cube: xr.Dataset, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None
+    cube: xr.Dataset,
+    path: str | Path,
+    variables: str | Sequence[str],
+    *,
+    time: str | slice | None = None,
+    area: Mapping[str, str | Sequence[str]] | None = None,
+    audience: Literal["internal", "public"] = "internal",
+    region: Region | None = None,
+    **options: Any,
 ) -> Path:
     """Write variables of a cube to a file for other tools; the format follows from the suffix.
 
-    One row a cell and day: ``cell`` (hex text), the region layers, ``date``, and the variables. A broken run leaves no
-    half file under the final name.
+    One row a cell and day: ``cell`` (hex text), the region layers, ``date``, and the variables; the cells of one block
+    of the cube after the other, day by day within a block. It is computed and written block by block. A broken run
+    leaves no half file under the final name, and the same cube gives the same bytes.
 
     Parameters
     ----------
@@ -57,11 +68,19 @@ def export(
         One name or several, on ``(cell, time)`` or ``(cell)``.
     time
         A day, or a slice of days; the last day by default.
+    area
+        Names of areas by region layer, ``{"borough": ["Queens", "Bronx"]}``; only their places are written.
+    audience
+        ``internal``, as every file then says, or ``public``.
+    region
+        Shapes of the areas, for a cube whose places are areas.
+    **options
+        Options of the format, such as ``crs`` and ``pixel`` of ``.tif``.
 
     Returns
     -------
     Path
-        The file.
+        The file, or the folder where the format is one of several files.
 
     Raises
     ------
@@ -83,40 +102,29 @@ def export(
         known = list(EXPORTS)
         message = f"no export writes {path.name!r}; known suffixes are {', '.join('.' + k for k in known)}{near(suffix, known)}"
         raise InputError(message)
-    table, cells = _table(cube, [variables] if isinstance(variables, str) else list(variables), time)
+    names = [variables] if isinstance(variables, str) else list(variables)
+    product = choose(cube, names, time=time, area=area, audience=audience, region=region)
+    writer = build("export", EXPORTS[suffix], options)
+    if path.is_dir():
+        message = f"{str(path)!r} is a folder that exists already; choose another name, or remove it first"
+        raise InputError(message)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer = EXPORTS[suffix]()
-        writer.write(table, cells, cube, part)
+        writer.write(product, part)
         part.replace(path)
-        writer.describe(table, cube, path)
+        writer.describe(product, path)
     except OSError as error:
         message = f"{str(path)!r} cannot be written: {error}"
         raise InputError(message) from error
     finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        _discard(part)
     return path
 
 
-def _table(cube: xr.Dataset, variables: list[str], time: str | slice | None) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return one row a cell and day, days in order, and the H3 id of each row."""
-    for name in variables:
-        if require(cube, name).dims not in (("cell", "time"), ("cell",)):
-            message = f"{name!r} is on {cube[name].dims}; an export needs variables on ('cell', 'time') or ('cell',)"
-            raise CubeError(message)
-    chosen = select_days(cube[variables], time).compute()
-    cells, days = chosen.sizes["cell"], chosen["time"].values.astype("datetime64[D]")
-    labels = layer_names(cube)
-    columns = {
-        "cell": np.tile(cell_hex(cube["cell"].values), len(days)),
-        **{name: np.tile(cube[name].values.astype(object), len(days)) for name in labels},
-        "date": np.repeat(days.astype(object), cells),
-        **{name: _long(chosen[name], len(days)) for name in variables},
-    }
-    return pd.DataFrame(columns), np.tile(cube["cell"].values, len(days))
-
-
-def _long(variable: xr.DataArray, days: int) -> np.ndarray:
-    return variable.values.T.ravel() if variable.dims == ("cell", "time") else np.tile(variable.values, days)
+def _discard(part: Path) -> None:
+    """Remove what a broken run left, a file or a folder."""
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    with suppress(OSError):
+        part.unlink(missing_ok=True)

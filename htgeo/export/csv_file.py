@@ -1,18 +1,16 @@
 """CSV without shapes."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-
-from htgeo.core.use import INTENDED_USE
 from htgeo.export.base import Writer
+from htgeo.export.product import Product
 from htgeo.sources.files import formula_safe
 
 
+@dataclass(frozen=True)
 class Csv(Writer):
     """One line a cell and day; text that a spreadsheet would run as a formula gets an apostrophe.
 
@@ -22,17 +20,24 @@ class Csv(Writer):
     name: ClassVar[str] = "csv"
     summary: ClassVar[str] = "CSV: hex id, areas, date and values, without shapes"
 
-    def write(self, table: pd.DataFrame, cells: np.ndarray, cube: xr.Dataset, path: Path) -> None:  # noqa: ARG002  # ids are in the table
-        """Write the table."""
-        formula_safe(table).to_csv(path, index=False)
+    def write(self, product: Product, path: Path) -> None:
+        """Write the table block by block."""
+        for number, (table, _) in enumerate(product.blocks()):
+            formula_safe(table).to_csv(path, index=False, header=number == 0, mode="a")
 
-    def describe(self, table: pd.DataFrame, cube: xr.Dataset, path: Path) -> None:
+    def describe(self, product: Product, path: Path) -> None:
         """Write the metadata beside the table."""
-        sentences = {name: cube[name].attrs.get("long_name", "") if name in cube else "" for name in table.columns}
-        about = {
+        columns = [{"name": name} for name in [*product.text, *(["date"] if product.dated else [])]]
+        columns += [
+            {"name": name, "dc:description": product.about_variable(name).get("long_name", "")}
+            for name in product.variables
+        ]
+        about = product.about()
+        facts = {
             "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
             "url": path.name,
-            "dc:description": INTENDED_USE,
-            "tableSchema": {"columns": [{"name": name, "dc:description": text} for name, text in sentences.items()]},
+            "dc:description": about.pop("intended_use"),
+            "tableSchema": {"columns": columns},
+            "notes": [about],
         }
-        path.with_name(f"{path.name}-metadata.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+        path.with_name(f"{path.name}-metadata.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
