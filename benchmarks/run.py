@@ -34,6 +34,7 @@ NAMES = (
     "store",
     "scale",
     "demo",
+    "pages",
 )
 
 

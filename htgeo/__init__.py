@@ -50,6 +50,7 @@ from htgeo.sources import (
     scan_events,
     square_region,
 )
+from htgeo.sources.file_templates import write_template
 from htgeo.sources.synthetic import write_demo_city
 
 if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
@@ -117,8 +118,41 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         add_features,
         feature_table,
     )
+    from htgeo.hotspots import (
+        EventClusters,
+        MannKendall,
+        add_emerging_hotspots,
+        add_event_clusters,
+        add_getis_ord,
+        add_local_moran,
+        event_clusters,
+        mann_kendall,
+    )
     from htgeo.labels import AnyWithin, CountWithin, Label, add_label
-    from htgeo.maps import map_risk, plot_split, write_map_page
+    from htgeo.maps import (
+        Layer,
+        band_layer,
+        difference_layer,
+        map_page,
+        map_risk,
+        plot_calibration,
+        plot_capture,
+        plot_contributions,
+        plot_delay,
+        plot_funnel,
+        plot_hotspots,
+        plot_importance,
+        plot_overlay,
+        plot_precision,
+        plot_rows,
+        plot_scores,
+        plot_split,
+        plot_thresholds,
+        plot_trend,
+        save_figure,
+        variable_layer,
+        write_map_page,
+    )
     from htgeo.models import (
         LSTM,
         Blend,
@@ -152,7 +186,7 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         save_model,
         tune,
     )
-    from htgeo.study import Finding, LeakageReport, audit_leakage
+    from htgeo.study import Finding, LeakageReport, audit_leakage, write_report
     from htgeo.tensors import Matrix, Samples, SequenceBlock, Sequences, read_npz, to_matrix, to_sequences, write_npz
 
 __version__ = VERSION
@@ -175,6 +209,7 @@ __all__ = [
     "Cost",
     "CountWithin",
     "DiskSum",
+    "EventClusters",
     "Events",
     "EwmaKernel",
     "EwmaRate",
@@ -197,9 +232,11 @@ __all__ = [
     "KnownWithin",
     "Label",
     "Lag",
+    "Layer",
     "LeakageReport",
     "LightGBM",
     "LogisticRegression",
+    "MannKendall",
     "Matrix",
     "Model",
     "Nowcast",
@@ -236,8 +273,12 @@ __all__ = [
     "add_attributes",
     "add_bands",
     "add_contributions",
+    "add_emerging_hotspots",
+    "add_event_clusters",
     "add_features",
+    "add_getis_ord",
     "add_label",
+    "add_local_moran",
     "add_places",
     "add_risk",
     "add_series",
@@ -247,6 +288,7 @@ __all__ = [
     "audit_bias",
     "audit_leakage",
     "band_coverage",
+    "band_layer",
     "calibration_curve",
     "capture_curve",
     "choose_threshold",
@@ -254,7 +296,9 @@ __all__ = [
     "cross_blocks",
     "demo_cube",
     "diff",
+    "difference_layer",
     "evaluate",
+    "event_clusters",
     "expected_counts",
     "expire",
     "explain",
@@ -269,13 +313,28 @@ __all__ = [
     "leave_one_out",
     "load_model",
     "make_grid",
+    "mann_kendall",
+    "map_page",
     "map_risk",
     "negative_controls",
     "open_cube",
     "partial_dependence",
     "permutation_importance",
     "permutation_test",
+    "plot_calibration",
+    "plot_capture",
+    "plot_contributions",
+    "plot_delay",
+    "plot_funnel",
+    "plot_hotspots",
+    "plot_importance",
+    "plot_overlay",
+    "plot_precision",
+    "plot_rows",
+    "plot_scores",
     "plot_split",
+    "plot_thresholds",
+    "plot_trend",
     "read_area_counts",
     "read_events",
     "read_folds",
@@ -286,6 +345,7 @@ __all__ = [
     "rollback",
     "rolling_origin",
     "save_cube",
+    "save_figure",
     "save_folds",
     "save_model",
     "scan_events",
@@ -301,13 +361,16 @@ __all__ = [
     "tune",
     "validate",
     "validate_cases",
+    "variable_layer",
     "verify",
     "write_demo_city",
     "write_map_page",
     "write_npz",
+    "write_report",
+    "write_template",
 ]
 
-_LATER = ("features", "labels", "tensors", "models", "evaluation", "maps", "study")
+_LATER = ("features", "labels", "hotspots", "tensors", "models", "evaluation", "maps", "study")
 """Stages whose names are loaded when they are first asked for."""
 
 

@@ -1,14 +1,17 @@
 """``cube.ht``: the functions of htgeo on the cube itself. It holds nothing but the cube and checks nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 
 from htgeo.cube import validate
 from htgeo.export import export
 from htgeo.sources import Region
+
+if TYPE_CHECKING:
+    from htgeo.maps import Layer
 
 
 @xr.register_dataset_accessor("ht")  # type: ignore[no-untyped-call]  # xarray has no types here
@@ -28,21 +31,44 @@ class HtAccessor:
 
     def map(
         self,
-        variable: str,
+        variable: str | None = None,
         *,
+        layers: "Sequence[str | Layer] | None" = None,
         time: str | slice | None = None,
         region: Region | None = None,
         title: str | None = None,
         tiles: bool = False,
+        events: str | None = None,
+        source: str = "",
     ) -> Any:
-        """Return an hvplot map; see `htgeo.map_risk`."""
+        """Return the map of a day as a figure whose ``save`` writes the page of all days; see `htgeo.map_risk`."""
         from htgeo.maps import map_risk
 
-        return map_risk(self._cube, variable, time=time, region=region, title=title, tiles=tiles)
+        return map_risk(
+            self._cube,
+            variable,
+            layers=layers,
+            time=time,
+            region=region,
+            title=title,
+            tiles=tiles,
+            events=events,
+            source=source,
+        )
 
-    def export(self, path: str | Path, variables: str | Sequence[str], *, time: str | slice | None = None) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        variables: str | Sequence[str],
+        *,
+        time: str | slice | None = None,
+        area: Mapping[str, str | Sequence[str]] | None = None,
+        audience: Literal["internal", "public"] = "internal",
+        region: Region | None = None,
+        **options: Any,
+    ) -> Path:
         """Write variables to a file; see `htgeo.export`."""
-        return export(self._cube, path, variables, time=time)
+        return export(self._cube, path, variables, time=time, area=area, audience=audience, region=region, **options)
 
     def validate(self) -> xr.Dataset:
         """Check the cube; see `htgeo.validate`."""

@@ -8,7 +8,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 QUICK = ("startup", "grid", "csv_to_cube", "rolling", "rings", "matrix", "mile", "features", "store", "demo", "lstm")
-NAMES = (*QUICK, pytest.param("scale", marks=pytest.mark.slow))
+NAMES = (*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ("scale", "pages")))
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from htgeo.core.errors import CubeError
-from htgeo.cube.schema import layer_names, select_days
+from htgeo.cube.schema import layer_names
 from htgeo.grid.cells import cell_polygons
 from htgeo.sources.region import Region
 
@@ -29,11 +28,3 @@ def outlines(cube: xr.Dataset, region: Region | None) -> list[np.ndarray]:
         shapes = np.array([shapely.union_all(hexagons[labels == name]) for name in np.unique(labels)])
     rings = shapely.get_rings(shapely.get_parts(shapes))
     return [shapely.get_coordinates(ring) for ring in rings]
-
-
-def days_of(variable: xr.DataArray, time: str | slice | None) -> xr.DataArray:
-    """Return a variable on (cell, time) for a day or a range of days; the last day if None."""
-    if variable.dims != ("cell", "time"):
-        message = f"a map needs a variable on ('cell', 'time'); {variable.name!r} is on {variable.dims}"
-        raise CubeError(message)
-    return select_days(variable, time)

@@ -1,60 +1,74 @@
-"""A map page of its own: one HTML file that works offline, shapes sent once, days as a compact array."""
+"""A map page of its own: one HTML file that works offline, shapes sent once, days as compact arrays."""
 
 import base64
+import hashlib
 import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
 
+import dask
 import numpy as np
 import xarray as xr
 
+from htgeo.core.errors import InputError
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
-from htgeo.cube.schema import require, role_of
-from htgeo.grid.cells import cell_hex, cell_polygons
-from htgeo.maps.geometry import days_of, outlines, place_layer
-from htgeo.maps.style import MISSING, class_breaks, class_colors, describe, percent
-from htgeo.sources.region import KM_PER_DEGREE, Region
+from htgeo.cube.schema import CELL, layer_names, role_of, select_days, space, step_days
+from htgeo.grid.cells import cell_hex
+from htgeo.maps.layers import Layer, map_layers
+from htgeo.maps.page_pack import make_book, pack, pack_codes
+from htgeo.maps.page_reasons import Reasons, top_reasons
+from htgeo.maps.page_scale import scale_of
+from htgeo.maps.page_shapes import page_lines, page_plane
+from htgeo.maps.style import MISSING
+from htgeo.sources.region import Region
 
 EDGES = {"center": "whose centre lies in the region", "touch": "that touch the region"}
-STEPS = 65_534
-"""Values are sent as whole numbers from 0 to this many steps; one more means missing."""
+EXPLAINED = ("risk", "expected", "alert", "contribution")
+"""Roles of layers that contributions give reasons for."""
+SCRIPTS = ("page_data.js", "page_map.js", "page_cell.js", "page.js")
+TILES = "https://*.basemaps.cartocdn.com"
+
+
+class MapPage(str):
+    """The text of a map page; a notebook shows it as the page itself."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self)}" title="Map" sandbox="allow-scripts" style="width:100%;height:720px;border:0"></iframe>'
 
 
 def write_map_page(
     cube: xr.Dataset,
-    variable: str,
+    variable: str | None,
     path: str | Path,
     *,
+    layers: Sequence[str | Layer] | None = None,
     time: str | slice | None = None,
     region: Region | None = None,
     title: str | None = None,
+    tiles: bool = False,
     events: str | None = None,
     source: str = "",
 ) -> Path:
-    """Write a map of a variable with a day slider as one HTML file.
+    """Write an interactive map as one HTML file that works offline; see `map_page`.
 
     Parameters
     ----------
     cube
         The cube.
     variable
-        Name of a variable on ``(cell, time)``, most often a risk.
+        The layer shown first; None: the first risk.
     path
-        File to write.
-    time
-        A day, or a slice of days; the last day by default.
-    region
-        Layer to outline; by default the cells of each area of the cube's first layer.
-    title
-        Heading of the page.
-    events
-        What the events are, in words; the name of the layer by default.
-    source
-        A line that says what the map was made from.
+        File to write. A broken run leaves no half file under this name.
+    layers, time, region, title, tiles, events, source
+        As in `map_page`.
 
     Returns
     -------
@@ -65,132 +79,218 @@ def write_map_page(
     ------
     CubeError
         If the cube has no such variable or day.
+    InputError
+        If the file cannot be written.
 
     Examples
     --------
     >>> import htgeo as ht
     >>> page = ht.write_map_page(ht.demo_cube(), "crime", "map.html", time="2021-03-01")
-    >>> page.stat().st_size < 5_000_000
+    >>> page.stat().st_size < 100_000
     True
     """
-    data = days_of(require(cube, variable), time)
-    values = data.values.T
-    breaks = class_breaks(values)
-    known = np.isfinite(values)
-    low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
-    step = (high - low) / STEPS or 1.0
-    packed = np.where(known, np.rint((np.where(known, values, low) - low) / step), STEPS + 1).astype("<u2")
-    is_risk = role_of(data) == "risk"
-    settings = {
-        "days": [str(day)[:10] for day in data["time"].values],
-        "values": base64.b64encode(packed.tobytes()).decode(),
-        "cells": data.sizes["cell"],
-        "low": low,
-        "step": step,
-        "missing": STEPS + 1,
-        "breaks": breaks.tolist(),
-        "colors": class_colors(breaks),
-        "missing_color": MISSING,
-        "is_risk": is_risk,
-    }
-    script, figure = _figure(cube, region, is_risk)
-    place = "" if source == "" else f"{source} "
-    text = {
-        "title": escape(title or f"{variable}, {settings['days'][0]} to {settings['days'][-1]}"),
-        "subtitle": escape(describe(data, events)),
-        "legend": _legend(breaks, class_colors(breaks), is_risk),
-        "legend_title": "Probability" if is_risk else escape(str(data.attrs.get("units", ""))),
-        "last": str(len(data["time"]) - 1),
-        "only_one": "hidden" if len(data["time"]) == 1 else "",
-        "use": escape(str(cube.attrs.get("intended_use", INTENDED_USE))),
-        "source": escape(
-            f"{place}H3 cells of resolution {cube.attrs.get('resolution', '?')} {EDGES.get(str(cube.attrs.get('edge')), '')}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}."
-        ),
-        "settings": json.dumps(settings).replace("</", "<\\/"),
-        "bokeh": _bokeh_code(),
-        "figure": figure,
-        "script": script,
-    }
-    template = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
+    text = map_page(
+        cube, variable, layers=layers, time=time, region=region, title=title, tiles=tiles, events=events, source=source
+    )
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(template.substitute(text), "utf-8")
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        message = f"{str(path)!r} cannot be written: {error}"
+        raise InputError(message) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return path
 
 
-def _figure(cube: xr.Dataset, region: Region | None, is_risk: bool) -> tuple[str, str]:
-    """Return the script and the element of the figure: hexagons without values yet, and outlines."""
-    import shapely
-    from bokeh.embed import components
-    from bokeh.models import ColumnDataSource, HoverTool
-    from bokeh.plotting import figure
+def map_page(
+    cube: xr.Dataset,
+    variable: str | None = None,
+    *,
+    layers: Sequence[str | Layer] | None = None,
+    time: str | slice | None = None,
+    region: Region | None = None,
+    title: str | None = None,
+    tiles: bool = False,
+    events: str | None = None,
+    source: str = "",
+) -> MapPage:
+    """Return an interactive map as the text of one HTML page, which makes no request to anywhere.
 
-    center = np.array([float(cube["lon"].mean()), float(cube["lat"].mean())])
-    km = KM_PER_DEGREE * np.array([np.cos(np.radians(center[1])), 1.0])
+    The reader moves through the days, switches layers, zooms, looks up a place and opens its series. All cells and days
+    lie in the page: values to two or three significant digits, compressed. The page can be put into another one with
+    ``<iframe srcdoc>``; a notebook shows it inline where it is the last line of a cell.
 
-    def flat(points: np.ndarray) -> np.ndarray:
-        return np.asarray(np.round((points - center) * km, 3))
+    Parameters
+    ----------
+    cube
+        A cube of cells, or of areas (which needs `region` for their shapes).
+    variable
+        The layer shown first; by default the first risk, or the first of `layers`.
+    layers
+        What the reader can switch between: names of variables on ``(cell, time)`` or ``(cell)``, and layers made with
+        `difference_layer` or `band_layer`. By default, where a risk is shown: all risks, its alert, the events that
+        its label counts, and some contributions; else the variable alone. A layer of observed events is also marked in
+        the series of a cell.
+    time
+        A day, or a slice of days; the last day by default.
+    region
+        Layer to outline; by default the cells of each area of the cube's layers.
+    title
+        Heading of the page.
+    tiles
+        Lay the map over a street map, which the browser then fetches from CARTO (OpenStreetMap data): the only
+        requests that such a page may make.
+    events
+        What the events are, in words; the name of their layer by default.
+    source
+        A line that says what the map was made from.
 
-    hexagons = [flat(shapely.get_coordinates(shape)[:-1]) for shape in cell_polygons(cube["cell"].values)]
-    layer = place_layer(cube)
-    cells = cube.sizes["cell"]
-    columns: dict[str, Any] = {
-        "xs": [h[:, 0].tolist() for h in hexagons],
-        "ys": [h[:, 1].tolist() for h in hexagons],
-        "cell": cell_hex(cube["cell"].values).tolist(),
-        "place": cube[layer].values.tolist() if layer else [""] * cells,
-        "color": [MISSING] * cells,
-        "risk": [""] * cells,
-        "rank": [""] * cells,
+    Returns
+    -------
+    MapPage
+        A text.
+
+    Raises
+    ------
+    CubeError
+        If the cube has no such variable or day.
+
+    Examples
+    --------
+    >>> import htgeo as ht
+    >>> from htgeo.maps.page import map_page
+    >>> page = map_page(ht.demo_cube(), "crime", time=slice("2021-03-01", "2021-03-31"))
+    >>> "default-src 'none'" in page, "img-src" in page
+    (True, False)
+    """
+    made = map_layers(cube, variable, layers, events)
+    days = select_days(cube["time"], time).values
+    found, reasons = _values(cube, made, time)
+    plane, rings = page_plane(cube, region)
+    lines = page_lines(cube, region, plane, rings)
+    blocks = {"shapes": rings.packed(), "places": _places(cube)}
+    blocks |= {f"lines-{i}": packed for i, packed in enumerate(lines.values())}
+    settings: dict[str, Any] = {
+        "days": [str(day)[:10] for day in days],
+        "step": _step(cube),
+        "space": "cell" if space(cube) == CELL else space(cube),
+        "plane": {"west": plane.west, "north": plane.north, "step": plane.step, "km": plane.km},
+        "lines": [name.capitalize() for name in lines],
+        "missing": MISSING,
+        "tiles": tiles,
+        "layers": [],
+        "reasons": None,
     }
-    plot = figure(
-        name="map", match_aspect=True, sizing_mode="stretch_both", tools="pan,wheel_zoom,reset,save", active_scroll="wheel_zoom", toolbar_location="right",
-        background_fill_alpha=0, border_fill_alpha=0, outline_line_color=None, lod_threshold=None,
+    for i, (layer, values) in enumerate(zip(made, found, strict=True)):
+        facts, blocks[f"layer-{i}"] = _pack_layer(layer, values)
+        settings["layers"].append(facts)
+    if reasons is not None:
+        settings["reasons"], blocks["reasons"] = _pack_reasons(reasons)
+    first = made[0]
+    span = settings["days"][0] if len(days) == 1 else f"{settings['days'][0]} to {settings['days'][-1]}"
+    return _fill(
+        cube, settings, blocks, title=title or f"{first.title}, {span}", about=first.about, source=source, tiles=tiles
     )  # fmt: skip
-    plot.axis.visible = plot.grid.visible = False
-    plot.toolbar.logo = None
-    hexes = plot.patches(
-        "xs",
-        "ys",
-        source=ColumnDataSource(columns, name="cells"),
-        fill_color="color",
-        line_color="color",
-        line_width=1,
+
+
+def _values(cube: xr.Dataset, layers: list[Layer], time: str | slice | None) -> tuple[list[np.ndarray], Reasons | None]:
+    """Return the values (place, step) of each layer and the reasons, computed in one go."""
+    dim, reasons = space(cube), None
+    if any(role_of(layer.values) in EXPLAINED for layer in layers):
+        reasons = top_reasons(cube)
+    lazy = [_chosen(layer.values, dim, time) for layer in layers]
+    lazy += [] if reasons is None else [_chosen(reasons.codes, dim, time)]
+    done = list(dask.compute(*(one.data for one in lazy)))
+    if reasons is not None:
+        reasons = Reasons(reasons.words, lazy[-1].copy(data=done.pop()))
+    return [np.asarray(one, float).reshape(len(one), -1) for one in done], reasons
+
+
+def _chosen(values: xr.DataArray, dim: str, time: str | slice | None) -> xr.DataArray:
+    return (select_days(values, time) if "time" in values.dims else values).transpose(
+        dim, "time", ..., missing_dims="ignore"
     )
-    rings = [flat(ring) for ring in outlines(cube, region)]
-    plot.multi_line(
-        [r[:, 0].tolist() for r in rings],
-        [r[:, 1].tolist() for r in rings],
-        line_color="#333b45",
-        line_width=1.2,
-        line_alpha=0.85,
+
+
+def _pack_layer(layer: Layer, values: np.ndarray) -> tuple[dict[str, Any], str]:
+    """Return what the page must know of a layer, and its values packed."""
+    book, scale = make_book(values, layer.digits), scale_of(layer, values)
+    packed, width = pack_codes(book.codes, book.missing)
+    return {
+        "title": layer.title,
+        "about": layer.about,
+        "unit": layer.unit,
+        "kind": layer.kind,
+        "observed": layer.observed,
+        "book": book.values.tolist(),
+        "class_of": scale.classes(book.values).tolist(),
+        "labels": scale.labels,
+        "colors": scale.colors,
+        "steps": values.shape[1],
+        "width": width,
+        "gaps": bool((book.codes == book.missing).any()),
+    }, packed
+
+
+def _pack_reasons(reasons: Reasons) -> tuple[dict[str, Any], str]:
+    codes = reasons.codes.values
+    rows = np.moveaxis(codes, 2, 0).reshape(-1, codes.shape[1])  # all places of the first reason, of the second ...
+    packed, width = pack_codes(rows, 2 * len(reasons.words))
+    return {"words": reasons.words, "width": width, "count": codes.shape[2], "steps": codes.shape[1]}, packed
+
+
+def _places(cube: xr.Dataset) -> str:
+    """Return the id of each place and the areas that it lies in, packed."""
+    dim = space(cube)
+    ids = cell_hex(cube[CELL].values) if dim == CELL else cube[dim].values.astype(str)
+    areas = []
+    for layer in layer_names(cube):
+        if layer != dim:
+            names, at = np.unique(cube[layer].values.astype(str), return_inverse=True)
+            areas.append({"layer": layer, "names": names.tolist(), "at": at.tolist()})
+    return pack(json.dumps({"ids": ids.tolist(), "areas": areas}).encode())
+
+
+def _step(cube: xr.Dataset) -> str:
+    """Return what a step of the time axis is called before its first day; nothing for a day."""
+    freq = {"M": "Month from ", "Y": "Year from "}.get(str(cube.attrs.get("freq", "D")), "")
+    return freq or {1: "", 7: "Week from "}.get(step_days(cube), f"{step_days(cube)} days from ")
+
+
+def _fill(
+    cube: xr.Dataset, settings: dict[str, Any], blocks: dict[str, str], *, title: str, about: str, source: str, tiles: bool
+) -> MapPage:  # fmt: skip
+    """Return the page; all texts of the data are escaped, and the browser runs the scripts of htgeo only."""
+    folder = Path(__file__)
+    style = folder.with_name("page.css").read_text("utf-8")
+    code = "\n".join(folder.with_name(name).read_text("utf-8") for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{code}}})();'
+    places = f"H3 cells of resolution {cube.attrs.get('resolution', '?')} {EDGES.get(str(cube.attrs.get('edge')), '')}"
+    where = places.strip() if space(cube) == CELL else f"Areas ({space(cube)})"
+    made = f"{source} {where}; days of {cube.attrs.get('time_zone', '?')}. htgeo {VERSION}.".strip()
+    return MapPage(
+        Template(folder.with_name("page.html").read_text("utf-8")).substitute(
+            title=escape(title),
+            about=escape(about),
+            use=escape(str(cube.attrs.get("intended_use", INTENDED_USE))),
+            source=escape(made),
+            policy=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
+            + (f"; img-src {TILES}" if tiles else ""),
+            style=style,
+            script=script,
+            settings=json.dumps(settings, allow_nan=False).replace("<", "\\u003c"),
+            blocks="\n".join(
+                f'<script type="text/plain" id="data-{name}">{text}</script>' for name, text in blocks.items()
+            ),
+        )
     )
-    tips = [
-        ("Cell", "@cell"),
-        (layer.capitalize() if layer else "Area", "@place"),
-        ("Risk" if is_risk else "Value", "@risk"),
-        ("Rank", "@rank"),
-    ]
-    plot.add_tools(HoverTool(renderers=[hexes], tooltips=tips, point_policy="follow_mouse"))
-    script, element = components(plot, wrap_script=False)
-    return script, element
 
 
-def _bokeh_code() -> str:
-    from bokeh.resources import Resources
-
-    return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
-
-
-def _legend(breaks: np.ndarray, colors: list[str], is_risk: bool) -> str:
-    """Return the classes as list items, the highest first."""
-    show = percent if is_risk else lambda value: f"{value:g}"
-    texts = [
-        f"below {show(breaks[0])}" if len(breaks) else "all",
-        *(f"{show(a)} to {show(b)}" for a, b in pairwise(breaks)),
-    ]
-    texts += [f"{show(breaks[-1])} and more"] if len(breaks) else []
-    items = [
-        f'<li><i style="background:{color}"></i>{escape(text)}</li>' for text, color in zip(texts, colors, strict=True)
-    ]
-    return "\n".join(reversed(items))
+def _digest(text: str) -> str:
+    """Return the hash by which a content security policy knows a script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
