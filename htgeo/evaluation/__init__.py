@@ -30,6 +30,7 @@ from htgeo.evaluation.space_splits import leave_one_out, spatial_blocks
 from htgeo.evaluation.split_file import read_folds, save_folds
 from htgeo.evaluation.splits import cross_blocks, rolling_origin, split_time
 from htgeo.evaluation.thresholds import choose_threshold
+from htgeo.evaluation.workflow import Workflow, response_workflow
 
 __all__ = [
     "SCORES",
@@ -48,6 +49,7 @@ __all__ = [
     "Quantiles",
     "Score",
     "VisitsPerWeek",
+    "Workflow",
     "achievable_scores",
     "add_alert",
     "audit_bias",
@@ -68,6 +70,7 @@ __all__ = [
     "probability_scores",
     "ranking_scores",
     "read_folds",
+    "response_workflow",
     "rolling_origin",
     "save_folds",
     "score",
