@@ -38,7 +38,7 @@ sources:
 label: {source: crime, categories: [ROBBERY], within_days: 3}
 models: [historical_rate, {ewma_rate: {half_life: 30}}, {lightgbm: {max_trees: 20}}]
 split: {train_until: 2021-04-30, validate_until: 2021-05-20, test_until: 2021-06-25}
-outputs: {map: false}
+outputs: {map: false, report: false}
 """
 
 

@@ -33,7 +33,7 @@ sources:
 label: {source: crime, categories: [PROSTITUTION & RELATED OFFENSES], within_days: 7}
 models: [historical_rate, {lightgbm: {max_trees: 30}}]
 split: {train_until: 2021-04-30, validate_until: 2021-05-20, test_until: 2021-06-22}
-outputs: {map: false}
+outputs: {map: false, report: false}
 """
 SIZES = Sizes(
     cells=8000, days=1461, rows=100_000, counts=8, columns=60, samples=1_000_000, train_days=1000, test_days=365,

@@ -179,7 +179,7 @@ label: {{source: crime, categories: [ROBBERY], within_days: 1}}
 features: default
 models: [historical_rate, ewma_rate, lightgbm]
 split: {{train_until: 2015-08-31, validate_until: 2015-09-30, test_until: 2015-12-31}}
-outputs: {{map: true, export: [gpkg, csv]}}
+outputs: {{map: true, export: [gpkg, csv], report: false}}
 """
 
 

@@ -26,7 +26,7 @@ label: {source: crime, categories: [ROBBERY], within_days: 3}
 features: [{lag: {layer: crime, days: [1, 7]}}, {recency: {layer: target}}, calendar, static]
 models: [historical_rate, {ewma_rate: {half_life: 30}}, {lightgbm: {max_trees: 30}}]
 split: {train_until: 2021-04-30, validate_until: 2021-05-20, test_until: 2021-06-25}
-outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2}
+outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2, report: false}
 """
 
 
@@ -229,7 +229,7 @@ def test_cli__help_loads_nothing_heavy() -> None:
 FEW = (
     ("features: [{lag: {layer: crime, days: [1, 7]}}, {recency: {layer: target}}, calendar, static]\n", "features: [{recency: {layer: crime}}]\n"),
     ("models: [historical_rate, {ewma_rate: {half_life: 30}}, {lightgbm: {max_trees: 30}}]\n", "models: [historical_rate, ewma_rate]\n"),
-    ("outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2}\n", "outputs: {map: false}\n"),
+    ("outputs: {map: true, map_days: 20, export: [gpkg, csv], export_days: 2, report: false}\n", "outputs: {map: false, report: false}\n"),
 )  # fmt: skip
 
 
@@ -338,7 +338,7 @@ label: {source: robbery, within_days: 7}
 models: [historical_rate, ewma_rate, {lightgbm: {max_trees: 5}}]
 split: {train_until: 2021-08-31, validate_until: 2021-09-30, test_until: 2021-12-26}
 evaluation: {by: [borough], draws: 20, alerts: {budget: {area_share: 0.4}}}
-outputs: {map: false}
+outputs: {map: false, report: false}
 """
 
 
@@ -373,7 +373,7 @@ def test_study_of_areas_and_weeks(folder: Path) -> None:
     [
         ("freq: W", "resolution: 7, freq: W", "label.source 'robbery' gives area_counts, not events; a study of cells needs them"),
         ("kind: area_counts, file: weeks.csv, area: precinct, time: week, category: offense, value: n, select: [RAPE]", "kind: tahub_cases, file: cases.csv", "a study of areas has counts by area only"),
-        ("{map: false}", "{map: true}", r"maps and exports need cells; in a study of areas set outputs: \{map: false\}"),
+        ("{map: false, report: false}", "{map: true, report: false}", r"maps and exports need cells; in a study of areas set outputs: \{map: false\}"),
         ("source: robbery,", "source: robbery, categories: [X],", "in a study of areas choose them at the source"),
     ],
 )  # fmt: skip

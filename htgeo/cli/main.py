@@ -12,6 +12,9 @@ os.environ.setdefault("ICECHUNK_LOG", "error")  # its warnings would land on std
 import typer  # after the settings above
 from rich.console import Console
 
+from htgeo.cli.report import report
+from htgeo.cli.serve import serve
+from htgeo.cli.template import template
 from htgeo.core.errors import HtgeoError
 from htgeo.core.use import INTENDED_USE
 
@@ -52,21 +55,21 @@ def options(
 
 @app.command()
 def init(
-    template: Annotated[str, typer.Argument(help="which study file: nyc, or city for any other")] = "nyc",
+    city: Annotated[str, typer.Argument(help="which study file: nyc, or city for any other")] = "nyc",
     out: Annotated[Path, typer.Option("--out", help="file to write")] = Path("study.yaml"),
 ) -> None:
     """Write a commented study file to start from."""
     from htgeo.core.errors import InputError
     from htgeo.study.templates import TEMPLATES
 
-    if template not in TEMPLATES:
-        message = f"there is no study template {template!r}; known are {', '.join(TEMPLATES)}"
+    if city not in TEMPLATES:
+        message = f"there is no study template {city!r}; known are {', '.join(TEMPLATES)}"
         raise InputError(message)
     if out.exists():
         message = f"{str(out)!r} exists already; choose another file with --out"
         raise InputError(message)
     try:
-        out.write_text(TEMPLATES[template], "utf-8")
+        out.write_text(TEMPLATES[city], "utf-8")
     except OSError as error:
         message = f"{str(out)!r} cannot be written: {error}"
         raise InputError(message) from error
@@ -124,6 +127,11 @@ def demo(
     _name_files(out)
 
 
+app.command()(report)
+app.command()(serve)
+app.command()(template)
+
+
 @app.command("list")
 def list_(what: Annotated[str, typer.Argument(help="features, labels, models, sources, scores or exports")]) -> None:
     """List what is registered under a kind of thing."""
@@ -139,6 +147,7 @@ def _say(text: str) -> None:
 def _name_files(out: Path) -> None:
     """End by naming what was written."""
     files: list[tuple[Path, Any]] = [
+        (out / "report.html", "the report: what was asked, found and missed, on one page"),
         (out / "maps" / "risk.html", "the map: open it in a browser, it needs no internet"),
         (out / "scores.json", "scores of every model with intervals"),
         (out / "rows.json", "what became of every row of every file"),

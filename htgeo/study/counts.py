@@ -52,7 +52,7 @@ def _taken(item: Any, source: SourceSettings, seed: int) -> Any:
 
 def _remove_products(out: Path) -> None:
     """Remove what an earlier run wrote, but for the store, which keeps its history."""
-    for pattern in ("rows.json", "scores.json", "truth.json", "maps/risk.html", "export/risk.*", "quarantine/*.csv"):
+    for pattern in ("rows.json", "scores.json", "truth.json", "report.html", "maps/risk.html", "export/risk.*", "quarantine/*.csv"):
         for path in out.glob(pattern):
             path.unlink()
 

@@ -27,6 +27,7 @@ from htgeo.sources import Region
 from htgeo.study.checks import Checks, check_study, study_leakage, study_rule
 from htgeo.study.counts import Say, count_areas, count_events, read_sources, study_grid, study_region, write_json
 from htgeo.study.learn import study_features, study_model
+from htgeo.study.report import write_report
 from htgeo.study.scores import mean_over_seeds, score_study
 from htgeo.study.settings import TARGET, Study, split_model
 
@@ -51,8 +52,8 @@ def run_study(
     study
         Settings, from `load_study`.
     out
-        Folder for ``cube/``, ``rows.json``, ``scores.json``, ``models/``, ``maps/risk.html``, ``export/``, ``study.yaml``
-        and ``log.txt``.
+        Folder for ``cube/``, ``rows.json``, ``scores.json``, ``models/``, ``maps/risk.html``, ``export/``, ``report.html``,
+        ``study.yaml`` and ``log.txt``.
     say
         Called with a line at each stage.
     scheduler
@@ -131,6 +132,8 @@ def _run(study: Study, out: Path, say: Say) -> xr.Dataset:
         _tell_checks(checks, out / "models" / study.shown_model / "card.md", tell)
         tell(f"models: {out / 'models'}")
         _write_products(study, cube, areas[0], out, tell)
+        if study.outputs.report:
+            tell(f"report: {write_report(out)}")
     return table
 
 

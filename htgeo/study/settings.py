@@ -130,6 +130,7 @@ class OutputSettings(Settings):
     """What a run writes beside scores and store."""
 
     map: bool = True
+    report: bool = True
     map_days: int = Field(90, ge=1)
     model: str | None = None
     export: list[str] = Field([])
