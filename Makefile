@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 export ICECHUNK_LOG := error
 
-.PHONY: demo test slow lint doctest notebooks bench clean
+.PHONY: demo test slow lint doctest notebooks portfolio docs screenshots bench clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "htgeo needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -30,6 +30,16 @@ doctest: .venv/.installed
 
 notebooks: .venv/.installed
 	$(BIN)/python -m pytest -q --nbmake --nbmake-timeout=600 -p no:cacheprovider notebooks
+
+portfolio: .venv/.installed  # writes the figures into the notebook that keeps them
+	cd notebooks && ../$(BIN)/jupyter-execute --inplace --timeout=1200 NYC_HT_Risk_Modeling_Portfolio.ipynb
+
+docs: .venv/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir build/site
+	@echo "the documentation: build/site/index.html"
+
+screenshots: docs  # needs Chromium and the output of make demo
+	$(BIN)/python docs/make_screenshots.py
 
 lint: .venv/.installed
 	$(BIN)/ruff check .
