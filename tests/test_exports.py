@@ -30,6 +30,7 @@ def test_gpkg__opens_with_gdal(risk: xr.Dataset, tmp_path: Path) -> None:
     assert dict(zip(info["fields"], info["ogr_types"], strict=True))["date"] == "OFTDate"
     frame = pyogrio.read_dataframe(path)
     assert len(frame) == 2 * risk.sizes["cell"]
+    frame = frame.sort_values(["date", "cell"], ignore_index=True)
     assert frame["cell"].tolist()[: risk.sizes["cell"]] == cell_hex(risk["cell"].values).tolist()
     np.testing.assert_array_equal(
         frame["crime"].to_numpy()[: risk.sizes["cell"]], risk["crime"].sel(time="2021-05-14").values
@@ -53,7 +54,7 @@ def test_csv__one_line_a_cell_and_day(risk: xr.Dataset, tmp_path: Path) -> None:
 
 def test_export__clear_messages_and_no_half_file(risk: xr.Dataset, tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"no export writes 'a.gpk'; known suffixes are .csv, .gpkg, .npz; did you mean 'gpkg'"
+        InputError, match=r"no export writes 'a.gpk'; known suffixes are .*.gpkg.*; did you mean 'gpkg'"
     ):
         ht.export(risk, tmp_path / "a.gpk", "crime")
     with pytest.raises(CubeError, match="no day 2031"):

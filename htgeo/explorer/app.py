@@ -245,6 +245,7 @@ def make_page(stores: Stores) -> Any:
         side, cards = page.side, page.cards
     return pn.template.FastListTemplate(
         title=TITLE, sidebar=[choice, *side], main=cards, sidebar_width=270, raw_css=[STYLE], accent=inks.accent, font=FONT, font_url="",
+        meta_viewport="width=device-width, initial-scale=1",
     )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def verdict(run: Run) -> Verdict:
     kind, short = _judged(best, less)
     if more["value"] is None or not base["value"]:
         return Verdict(kind, short, f"{short}.")
-    how, by = ("lower", less) if less["value"] >= 0 else ("higher", more)
+    how, by = ("lower", less) if more["value"] <= 0 else ("higher", more)
     part = f"{with_interval(by)} ({share(by['value'] / base['value'])})"
     long = f"{short}: its {name_of(score).lower()} on the test days is {score_text(score, entry)}, {how} by {part} than that of the historical rate, {number(base['value'])}."
     return Verdict(kind, short, long)

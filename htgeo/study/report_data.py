@@ -135,7 +135,7 @@ def _triangles(run: Run) -> list[Html]:
 
 def _known_share(cube: xr.Dataset, layer: str, within: str, days: int) -> float | None:
     """Return the events of the last days that were known, by those that had happened, over the whole city."""
-    dim = cube[layer].dims[0]
+    dim = str(cube[layer].dims[0])
     found = cube[[layer, within]].sum(dim).compute()
     happened = np.concatenate([[0.0], np.cumsum(np.nan_to_num(found[layer].values.astype(float)))])
     last = happened[days:-1] - happened[: -days - 1]

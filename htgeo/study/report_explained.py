@@ -87,7 +87,7 @@ def _contributions(cube: xr.Dataset, model: Booster, days: list[str]) -> xr.Data
 def _means(why: xr.Dataset) -> "pd.Series[float]":
     """Return the mean size of what each feature adds to the log-odds, the strongest first."""
     names = [str(name) for name in why.data_vars if str(name).startswith(PREFIX) and name != PREFIX + BASE]
-    sizes = abs(why[names]).mean().to_pandas()
+    sizes: pd.Series[float] = abs(why[names]).mean().to_pandas()
     return sizes.rename(lambda name: str(name).removeprefix(PREFIX)).sort_values(ascending=False, kind="stable")
 
 

@@ -93,7 +93,9 @@ def with_interval(entry: Entry | None, *, percent: bool = False, digits: int = 4
     """Return a value and its interval, all with the same decimals; one that is its own interval stands alone."""
     if entry is None or entry.get("value") is None:
         return MISSING
-    value, low, high = (entry.get(key) for key in ("value", "low", "high"))
+    low: float | None = entry.get("low")
+    high: float | None = entry.get("high")
+    value: float = entry["value"]
     if low is None or high is None or low == high == value:
         return share(value) if percent else number(value, digits)
     ends = [100 * one if percent else one for one in (value, low, high)]

@@ -131,7 +131,7 @@ class OutputSettings(Settings):
 
     map: bool = True
     report: bool = True
-    map_days: int = Field(90, ge=1)
+    map_days: int = Field(365, ge=1)
     model: str | None = None
     export: list[str] = Field([])
     export_days: int = Field(30, ge=1)

@@ -39,7 +39,7 @@ models: [historical_rate, ewma_rate, lightgbm]
 # Train, then choose the number of trees on the validation days, then look at the test days once.
 split: {train_until: 2015-08-31, validate_until: 2015-09-30, test_until: 2015-12-31}
 
-# map shows the last map_days (90) of the test; see htgeo list exports
+# map shows the last map_days (365) of the test; report: false leaves out report.html; see htgeo list exports
 outputs: {map: true, export: [gpkg, csv]}
 """
 
