@@ -35,6 +35,7 @@ NAMES = (
     "scale",
     "demo",
     "pages",
+    "exports",
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import htgeo.maps
-from htgeo.cli.show import registries
+from htgeo.cli.show import figures, registries
 
 PAGE = Path(__file__).with_name("registry.md")
 HEAD = """\
@@ -24,12 +24,6 @@ KINDS = {
     "maps": ("Maps and figures", "Functions; each is shown in the [Gallery](gallery.md)."),
     "exports": ("Exports", 'Named by the suffix of the file: `ht.export(cube, "risk.gpkg", …)`.'),
 }  # fmt: skip
-
-
-def figures() -> dict[str, Any]:
-    """Return the public functions of htgeo.maps that draw, by name."""
-    names = sorted(name for name in htgeo.maps.__all__ if name.startswith(("map_", "plot_")))
-    return {name: getattr(htgeo.maps, name) for name in names}
 
 
 def page() -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 
-from htgeo.cube import validate
+from htgeo.cube import clip, to_resolution, validate
 from htgeo.export import export
 from htgeo.sources import Region
 
@@ -69,6 +69,14 @@ class HtAccessor:
     ) -> Path:
         """Write variables to a file; see `htgeo.export`."""
         return export(self._cube, path, variables, time=time, area=area, audience=audience, region=region, **options)
+
+    def clip(self, area: Any, *, how: str = "center") -> xr.Dataset:
+        """Keep the cells in an area; see `htgeo.clip`."""
+        return clip(self._cube, area, how=how)  # type: ignore[arg-type]  # checked there
+
+    def to_resolution(self, resolution: int) -> xr.Dataset:
+        """Return the cube on coarser or finer cells; see `htgeo.to_resolution`."""
+        return to_resolution(self._cube, resolution)
 
     def validate(self) -> xr.Dataset:
         """Check the cube; see `htgeo.validate`."""

@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-QUICK = ("startup", "grid", "csv_to_cube", "rolling", "rings", "matrix", "mile", "features", "store", "demo", "lstm")
+QUICK = (
+    "startup",
+    "grid",
+    "csv_to_cube",
+    "rolling",
+    "rings",
+    "matrix",
+    "mile",
+    "features",
+    "store",
+    "demo",
+    "exports",
+    "lstm",
+)
 NAMES = (*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ("scale", "pages")))
 
 

@@ -77,7 +77,9 @@ def test_import__stays_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("stage", ["features", "labels", "tensors", "models", "evaluation", "maps"])
+@pytest.mark.parametrize(
+    "stage", ["features", "labels", "hotspots", "tensors", "models", "evaluation", "disclosure", "maps"]
+)
 def test_later_stages__are_attributes_of_the_package(stage: str) -> None:
     code = f"import sys, htgeo; assert 'htgeo.{stage}' not in sys.modules; assert htgeo.{stage}.__name__ == 'htgeo.{stage}'"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,11 +24,11 @@ def test_gpkg__opens_with_gdal(risk: xr.Dataset, tmp_path: Path) -> None:
     import pyogrio
 
     path = risk.ht.export(tmp_path / "risk.gpkg", ["risk_ewma_rate", "crime"], time=slice("2021-05-14", "2021-05-15"))
-    info = pyogrio.read_info(path)
+    info = pyogrio.read_info(path, layer="risk_ewma_rate")
     assert info["crs"] == "EPSG:4326"
     assert info["geometry_type"] == "Polygon"
     assert dict(zip(info["fields"], info["ogr_types"], strict=True))["date"] == "OFTDate"
-    frame = pyogrio.read_dataframe(path)
+    frame = pyogrio.read_dataframe(path, layer="risk_ewma_rate")
     assert len(frame) == 2 * risk.sizes["cell"]
     frame = frame.sort_values(["date", "cell"], ignore_index=True)
     assert frame["cell"].tolist()[: risk.sizes["cell"]] == cell_hex(risk["cell"].values).tolist()
@@ -63,3 +63,23 @@ def test_export__clear_messages_and_no_half_file(risk: xr.Dataset, tmp_path: Pat
     with pytest.raises(InputError, match="cannot be written"):
         ht.export(risk, tmp_path / "file" / "a.csv", "crime")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_public__raw_counts_and_risks_are_refused_with_the_call_that_helps(risk: xr.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="release counts instead: write_release"):
+        ht.export(risk, tmp_path / "a.csv", "crime", audience="public")
+    with pytest.raises(InputError, match="public_view"):
+        ht.export(risk, tmp_path / "a.csv", "risk_ewma_rate", audience="public")
+    assert not list(tmp_path.iterdir())
+    fit = ht.public_view(risk, "risk_ewma_rate", by="precinct")
+    path = ht.export(fit, tmp_path / "b.csv", list(fit.data_vars), audience="public")
+    assert '"audience": "public"' in path.with_name("b.csv-metadata.json").read_text("utf-8")
+
+
+def test_export__only_the_places_of_an_area(risk: xr.Dataset, tmp_path: Path) -> None:
+    path = risk.ht.export(tmp_path / "a.csv", "crime", time="2021-05-14", area={"borough": ["Queens", "Bronx"]})
+    assert set(pd.read_csv(path)["borough"]) == {"Queens", "Bronx"}
+    with pytest.raises(InputError, match="borough has no area 'Quens'; did you mean 'Queens'"):
+        risk.ht.export(tmp_path / "b.csv", "crime", area={"borough": "Quens"})
+    with pytest.raises(InputError, match="there is no audience 'press'; allowed are internal, public"):
+        risk.ht.export(tmp_path / "b.csv", "crime", audience="press")

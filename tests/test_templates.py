@@ -75,7 +75,16 @@ def test_template__fits_the_region_template(name: str, tmp_path: Path) -> None:
 def test_python_call__reads_the_file(name: str, tmp_path: Path) -> None:
     path = written(name, tmp_path)
     found = eval(TEMPLATES[name].python_call(str(path)), {"ht": ht})  # noqa: S307  # the call that the page shows
-    assert type(found).__name__ in {"Events", "Series", "Places", "AreaCounts", "AreaAttributes", "Region"}
+    assert type(found).__name__ in {
+        "Events",
+        "Series",
+        "Places",
+        "Lines",
+        "Raster",
+        "AreaCounts",
+        "AreaAttributes",
+        "Region",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,6 +145,9 @@ def test_fields__are_all_that_stands_in_the_file(name: str, tmp_path: Path) -> N
     elif path.suffix == ".geojson":
         properties = json.loads(path.read_text("utf-8"))["features"][0]["properties"]
         assert {*properties, "geometry"} == set(fields)
+    elif path.suffix == ".asc":
+        assert "NODATA_value" in fields
+        assert "NODATA_value" in path.read_text("utf-8")
     else:
         assert list(json.loads(path.read_text("utf-8"))) == list(fields)
 

@@ -12,6 +12,8 @@ os.environ.setdefault("ICECHUNK_LOG", "error")  # its warnings would land on std
 import typer  # after the settings above
 from rich.console import Console
 
+from htgeo.cli.attack import attack
+from htgeo.cli.export import export
 from htgeo.cli.report import report
 from htgeo.cli.serve import serve
 from htgeo.cli.template import template
@@ -128,12 +130,16 @@ def demo(
 
 
 app.command()(report)
+app.command()(export)
+app.command()(attack)
 app.command()(serve)
 app.command()(template)
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="features, labels, models, sources, scores or exports")]) -> None:
+def list_(
+    what: Annotated[str, typer.Argument(help="features, labels, models, sources, scores, figures or exports")],
+) -> None:
     """List what is registered under a kind of thing."""
     from htgeo.cli.show import print_registry
 

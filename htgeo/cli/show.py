@@ -48,15 +48,24 @@ def registries() -> dict[str, Registry[Any]]:
     }
 
 
+def figures() -> dict[str, Any]:
+    """Return the public functions that draw, by name."""
+    import htgeo.maps
+
+    names = sorted(name for name in htgeo.maps.__all__ if name.startswith(("map_", "plot_")))
+    return {name: getattr(htgeo.maps, name) for name in names}
+
+
 def print_registry(console: Console, what: str) -> None:
     """Print names and summaries of one kind of thing."""
-    known = registries()
+    known = {kind: {name: items[name].summary for name in items} for kind, items in registries().items()}
+    known["figures"] = {name: str(function.__doc__).split("\n", 1)[0] for name, function in figures().items()}
     if what not in known:
         message = f"there is nothing called {what!r} to list; choose {', '.join(known)}{near(what, list(known))}"
         raise UnknownNameError(message)
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name in known[what]:
-        table.add_row(name, known[what][name].summary)
+    for name, summary in known[what].items():
+        table.add_row(name, summary)
     console.print(table)
 
 

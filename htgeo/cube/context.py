@@ -1,6 +1,7 @@
 """City series and places joined to a cube."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,9 @@ from htgeo.cube.schema import check_cube, require_cells, stamp
 from htgeo.sources.places import Places
 from htgeo.sources.region import KM_PER_DEGREE, Region
 from htgeo.sources.series import Series
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
@@ -40,7 +44,7 @@ def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
     True
     """
     check_cube(cube)
-    _check_free(cube, [name])
+    check_free(cube, [name])
     table = series.table.sort_values("published", kind="stable")
     published = table["published"].to_numpy().astype("datetime64[D]")
     at = np.searchsorted(published, cube["time"].values.astype("datetime64[D]"), side="right") - 1
@@ -51,7 +55,7 @@ def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
     )
 
 
-def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
+def add_places(cube: xr.Dataset, name: str, places: Places, *, rings: int = 0) -> xr.Dataset:
     """Join places as their number in each cell and the distance from the cell centre to the nearest.
 
     Parameters
@@ -61,12 +65,22 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     name
         Kind of place; the variables are ``<name>_count`` and ``<name>_distance`` (km), both ``(cell)``.
     places
-        Points.
+        Points; those beyond the cells count for distances and rings.
+    rings
+        From 1 to 10: also ``<name>_rings_<k>``, the number of places in the cell and those at most `rings` rings away.
+        0: none.
 
     Returns
     -------
     Dataset
-        The cube with two more variables.
+        The cube with two or three more variables.
+
+    Raises
+    ------
+    CubeError
+        If the places are not cells, or a name is taken.
+    InputError
+        If `rings` is not allowed.
 
     Examples
     --------
@@ -80,10 +94,11 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
     from scipy.spatial import cKDTree
 
     from htgeo.grid.cells import points_to_cells, unit_vectors
+    from htgeo.grid.neighbors import check_rings
 
     check_cube(cube)
     require_cells(cube, "add_places")
-    _check_free(cube, [f"{name}_count", f"{name}_distance"])
+    check_free(cube, [f"{name}_count", f"{name}_distance", *([f"{name}_rings_{rings}"] if rings else [])])
     lon, lat = places.table["lon"].to_numpy(float), places.table["lat"].to_numpy(float)
     cells = cube["cell"].values
     found = points_to_cells(lon, lat, int(cube.attrs["resolution"]))
@@ -100,12 +115,27 @@ def add_places(cube: xr.Dataset, name: str, places: Places) -> xr.Dataset:
             "mean",
         ),
     }
+    if rings:
+        check_rings(rings)
+        text = f"{name}: places in the cell and those at most {rings} rings away"
+        made[f"{name}_rings_{rings}"] = (_around(cells, found, rings), "1", text, "mean")
     return cube.assign(
         {
             key: stamp(xr.DataArray(values, dims="cell"), key, "place", units, text, how=how)
             for key, (values, units, text, how) in made.items()
         }
     )
+
+
+def _around(cells: np.ndarray, found: np.ndarray, rings: int) -> np.ndarray:
+    """Return how many of the points in cells `found` lie at most `rings` rings from each cell, float32."""
+    from htgeo.grid.neighbors import disk_matrix
+
+    held, count = np.unique(found, return_counts=True)
+    every = np.union1d(cells, held)
+    values = np.zeros(len(every), np.float32)
+    values[np.searchsorted(every, held)] = count
+    return np.asarray(disk_matrix(every, rings, 1.0)[np.searchsorted(every, cells)] @ values)
 
 
 def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str], *, audit_only: bool = False) -> xr.Dataset:
@@ -126,7 +156,10 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str], *, 
     Returns
     -------
     Dataset
-        The cube with one variable an attribute; NaN where no area has a number.
+        The cube with one variable an attribute; a mean is NaN where no area has a number. The attributes of each
+        variable say which areas have no number (``areas_without_number``), which lie in no cell
+        (``areas_without_cell``), and, of a total, its sum over all areas (``total``) and how much of it lies outside the
+        cells (``outside``): a grid of ``edge="touch"`` leaves nothing of its own region outside.
 
     Raises
     ------
@@ -142,27 +175,57 @@ def add_attributes(cube: xr.Dataset, region: Region, how: Mapping[str, str], *, 
     >>> cube["borough_population"].dims
     ('cell',)
     """
-    from htgeo.grid.shares import cell_means, cell_totals
+    from htgeo.grid.shares import cell_shares
 
     check_cube(cube)
     require_cells(cube, "add_attributes")
-    _check_free(cube, [f"{region.layer}_{name}" for name in how])
-    made = {}
-    for name, kind in how.items():
+    check_free(cube, [f"{region.layer}_{name}" for name in how])
+    for kind in how.values():
         if kind not in ("sum", "mean"):
             message = f"an attribute is joined by 'sum' or 'mean', not {kind!r}"
             raise InputError(message)
-        join = cell_totals if kind == "sum" else cell_means
-        values = join(cube["cell"].values, region, region.attribute(name)).astype(np.float32)
-        key = f"{region.layer}_{name}"
-        text = f"{name} of each {region.layer}, {'split over' if kind == 'sum' else 'averaged over'} its cells"
-        made[key] = stamp(
-            xr.DataArray(values, dims="cell"), key, "place", "1", text, how=kind, audit_only=int(audit_only)
-        )
-    return cube.assign(made)
+    numbers = {name: region.attribute(name) for name in how}
+    shares = cell_shares(cube["cell"].values, region)
+    return cube.assign(
+        {
+            f"{region.layer}_{name}": _attribute(cube, region, shares, name, how[name], values, audit_only=audit_only)
+            for name, values in numbers.items()
+        }
+    )
 
 
-def _check_free(cube: xr.Dataset, names: list[str]) -> None:
+def _attribute(
+    cube: xr.Dataset,
+    region: Region,
+    shares: "csr_array",
+    name: str,
+    kind: str,
+    numbers: np.ndarray,
+    *,
+    audit_only: bool,
+) -> xr.Variable:
+    """Return an attribute of areas as a variable of the cells, which says what of it is missing or lies outside."""
+    from htgeo.grid.shares import cell_means, cell_totals
+
+    join = cell_totals if kind == "sum" else cell_means
+    values = join(cube["cell"].values, region, numbers, shares)
+    names = np.array(region.names, dtype=object)
+    lacking = {
+        "areas_without_number": names[np.isnan(numbers)].tolist(),
+        "areas_without_cell": names[np.asarray(shares.sum(axis=0)).ravel() == 0].tolist(),
+    }
+    facts: dict[str, Any] = {what: found for what, found in lacking.items() if found}
+    if kind == "sum":
+        total = float(np.nansum(numbers))
+        facts |= {"total": total, "outside": total - float(values.sum())}
+    key, word = f"{region.layer}_{name}", "split over" if kind == "sum" else "averaged over"
+    text = f"{name} of each {region.layer}, {word} its cells"
+    variable = xr.DataArray(values.astype(np.float32), dims="cell")
+    return stamp(variable, key, "place", "1", text, how=kind, audit_only=int(audit_only), **facts)
+
+
+def check_free(cube: xr.Dataset, names: list[str]) -> None:
+    """Raise where a cube has a variable of one of these names."""
     for name in names:
         if name in cube.variables:
             message = f"the cube has a variable {name!r} already; choose another name, or drop it first: cube.drop_vars({name!r})"

@@ -97,8 +97,8 @@ def response_workflow(
 
     Examples
     --------
-    >>> from htgeo.evaluation.workflow import response_workflow
-    >>> found = response_workflow({"flagged": 400, "reviewed": 180, "referred": 60, "confirmed": 4})
+    >>> import htgeo as ht
+    >>> found = ht.response_workflow({"flagged": 400, "reviewed": 180, "referred": 60, "confirmed": 4})
     >>> found["referred"].count, found["confirmed"].count
     (60.0, None)
     """

@@ -1,6 +1,31 @@
 """Files for other tools. A new format is one file here and one import line."""
 
-from htgeo.export import csv_file, gpkg, npz_file
+from htgeo.export import (
+    cog,
+    csv_file,
+    fgb,
+    geojson,
+    gpkg,
+    netcdf,
+    npz_file,
+    parquet,
+    stac,
+    zarr_store,
+)
 from htgeo.export.base import EXPORTS, Writer, export
 
-__all__ = ["EXPORTS", "Writer", "csv_file", "export", "gpkg", "npz_file"]
+__all__ = [
+    "EXPORTS",
+    "Writer",
+    "cog",
+    "csv_file",
+    "export",
+    "fgb",
+    "geojson",
+    "gpkg",
+    "netcdf",
+    "npz_file",
+    "parquet",
+    "stac",
+    "zarr_store",
+]

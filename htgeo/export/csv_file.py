@@ -23,7 +23,8 @@ class Csv(Writer):
     def write(self, product: Product, path: Path) -> None:
         """Write the table block by block."""
         for number, (table, _) in enumerate(product.blocks()):
-            formula_safe(table).to_csv(path, index=False, header=number == 0, mode="a")
+            safe = table.assign(**formula_safe(table[product.text]))
+            safe.to_csv(path, index=False, header=number == 0, mode="a", lineterminator="\n")
 
     def describe(self, product: Product, path: Path) -> None:
         """Write the metadata beside the table."""

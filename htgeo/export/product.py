@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from htgeo.core.blocks import iter_blocks
+from htgeo.core.blocks import MAX_BLOCK_VALUES, iter_blocks
 from htgeo.core.errors import CubeError, InputError
+from htgeo.core.progress import steps
 from htgeo.core.registry import near
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
@@ -90,12 +91,19 @@ class Product:
 
         A block has some places, in the order of the cube, with all days: day by day within the block.
         """
-        start = 0
-        for block in iter_blocks(self.cube):
-            size = block.sizes[self.space]
-            places = np.arange(start, start + size)
+        for block, places in self.computed():
             yield self._table(block, places), np.tile(places, max(len(self.days), 1))
-            start += size
+
+    def computed(self) -> Iterator[tuple[xr.Dataset, np.ndarray]]:
+        """Yield the cube block by block, in memory, with the positions of its places; a terminal sees a bar."""
+        start = 0
+        blocks = max(len(self.cube[name].chunksizes.get(self.space, ())) for name in self.variables)
+        with steps("export", max(blocks, 1)) as advance:
+            for block in iter_blocks(self.cube):
+                size = block.sizes[self.space]
+                yield block, np.arange(start, start + size)
+                start += size
+                advance()
 
     def _table(self, block: xr.Dataset, places: np.ndarray) -> pd.DataFrame:
         days, size = self.days, len(places)
@@ -167,6 +175,10 @@ def choose(
         if require(cube, name).dims not in ((dim, "time"), (dim,)):
             message = f"{name!r} is on {cube[name].dims}; an export needs variables on ({dim!r}, 'time') or ({dim!r},)"
             raise CubeError(message)
+    if audience == "public":
+        from htgeo.disclosure.public import check_public
+
+        check_public(cube, variables)
     chosen = cube[list(variables)]
     chosen = select_days(chosen, time) if "time" in chosen.coords else chosen
     for layer, names in (area or {}).items():
@@ -174,6 +186,8 @@ def choose(
     if not chosen.sizes[dim]:
         message = f"no place of the cube lies in {dict(area or {})}; nothing was written"
         raise InputError(message)
+    if not chosen.chunks:  # what is in memory is written in blocks as well
+        chosen = chosen.chunk({dim: max(1, MAX_BLOCK_VALUES // chosen.sizes.get("time", 1))})
     chosen.encoding.update(cube.encoding)
     return Product(chosen, audience, region)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from htgeo.core.errors import InputError
 from htgeo.grid.cells import cell_polygons
 from htgeo.sources.region import Region
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 TILE_DEGREES = 0.03
 """Coastlines are cut into tiles of this size first: a hexagon is then cut from a short outline."""
+
+HALF_GLOBE = 180
+"""Degrees of longitude that no outline spans, unless it crosses the 180th meridian."""
 
 
 def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
@@ -32,11 +36,17 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     -------
     csr_array, shape (cell, area)
         Values in (0, 1]; a row sums to the cell's share of land.
+
+    Raises
+    ------
+    InputError
+        If a cell or an area crosses the 180th meridian.
     """
     import shapely
     from scipy.sparse import csr_array
 
     hexagons = cell_polygons(cells)
+    _check_meridian(hexagons, region)
     tree = shapely.STRtree(hexagons)
     near = [tree.query(area, predicate="intersects") for area in region.geometries]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each area is prepared and used by one thread
@@ -46,6 +56,18 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     cols = np.repeat(np.arange(len(region)), [keep.sum() for keep in kept])
     values = np.concatenate([share[keep] for share, keep in zip(shares, kept, strict=True)])
     return csr_array((values, (rows, cols)), shape=(len(cells), len(region)))
+
+
+def _check_meridian(hexagons: np.ndarray, region: Region) -> None:
+    """Raise where outlines run around the globe: those that cross the 180th meridian."""
+    import shapely
+
+    parts, number = shapely.get_parts(region.geometries, return_index=True)
+    (cells, areas) = (np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > HALF_GLOBE for shapes in (hexagons, parts))
+    if cells.any() or areas.any():
+        names = ", ".join(sorted({region.names[n] for n in number[areas]})) or f"{cells.sum()} cells"
+        message = f"{names} of the layer {region.layer!r} cross the 180th meridian, where longitudes jump; leave them out, or cut the layer there and keep one side: gpd.clip(frame, (-180, -90, 179.9, 90))"
+        raise InputError(message)
 
 
 def _share(area: Any, hexagons: np.ndarray) -> np.ndarray:
@@ -59,7 +81,7 @@ def _share(area: Any, hexagons: np.ndarray) -> np.ndarray:
     return share
 
 
-def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndarray:
+def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray, shares: "csr_array | None" = None) -> np.ndarray:
     """Return totals of areas (people …) by cell, each area spread evenly over its surface; missing ones count as 0.
 
     Parameters
@@ -70,17 +92,20 @@ def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray) -> np.nda
         The layer of areas.
     values
         Total of each area, shape (area,).
+    shares
+        Those of `cell_shares`, where they are known already.
     """
     import shapely
 
-    surface = shapely.area(cell_polygons(cells))[:, None]
-    part = cell_shares(cells, region).multiply(surface).multiply(1 / shapely.area(region.geometries)[None, :])
-    return np.asarray(part @ np.nan_to_num(values))
+    shares = cell_shares(cells, region) if shares is None else shares
+    surface = shapely.area(region.geometries)
+    density = np.divide(np.nan_to_num(values), surface, out=np.zeros(len(surface)), where=surface > 0)
+    return np.asarray(shapely.area(cell_polygons(cells)) * (shares @ density))
 
 
-def cell_means(cells: np.ndarray, region: Region, values: np.ndarray) -> np.ndarray:
+def cell_means(cells: np.ndarray, region: Region, values: np.ndarray, shares: "csr_array | None" = None) -> np.ndarray:
     """Return the mean over each cell's land of a value of areas (income, share …), NaN where none has one."""
-    shares = cell_shares(cells, region)
+    shares = cell_shares(cells, region) if shares is None else shares
     known = np.isfinite(values)
     weight = np.asarray(shares @ known.astype(float))
     total = np.asarray(shares @ np.where(known, values, 0.0))

@@ -157,6 +157,7 @@ def standard_scores(
     back
         Number of earlier steps that also are neighbours.
     """
+    values = values.where(np.isfinite(values))
     known = values.notnull()
     n = known.sum(list(over)).astype(float)
     apart = (values.astype(float) - values.mean(list(over), dtype=float)).where(known, 0).astype(np.float32)

@@ -63,6 +63,7 @@ def mann_kendall(values: np.ndarray) -> MannKendall:
 
 def _tested(values: np.ndarray) -> MannKendall:
     known = np.isfinite(values)
+    values = np.where(known, values, np.nan)
     n = known.sum(axis=1)
     s = np.zeros(len(values))
     for lag in range(1, values.shape[1]):

@@ -95,6 +95,13 @@ def framed(
     )  # fmt: skip
 
 
+def hooked(panel: Any, backend: str, hook: Any) -> Any:
+    """Return a framed panel with one more thing done to it when a backend draws it."""
+    hv = plotting()
+    hooks = hv.Store.lookup_options(backend, panel, "plot").kwargs["hooks"]
+    return panel.opts(hv.opts.Overlay(hooks=[*hooks, hook], backend=backend))
+
+
 def foot_lines(source: str, width: int) -> list[str]:
     """Return the lines that stand below a figure: what it was made from, and what it may be used for."""
     return [line for text in (source, INTENDED_USE) if text for line in textwrap.wrap(text, max(40, width // 6))]
@@ -215,8 +222,12 @@ def save_figure(figure: Any, path: str | Path) -> Path:
     if path.suffix.lower() not in writers:
         message = f"a figure is written as {', '.join(writers)}; {path.name!r} ends otherwise"
         raise InputError(message)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writers[path.suffix.lower()](figure, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writers[path.suffix.lower()](figure, path)
+    except OSError as error:
+        message = f"{str(path)!r} cannot be written: {error}"
+        raise InputError(message) from error
     return path
 
 
@@ -277,4 +288,6 @@ def _flowing(model: Any) -> Any:
         plot.min_width, plot.toolbar_location = min(plot.width, 320), None
         rows.setdefault(row, []).append(plot)
     wide = {"sizing_mode": "stretch_width"}
-    return Column(*(Row(*row, styles={"flex-wrap": "wrap"}, **wide) for row in rows.values()), **wide) if rows else model
+    return (
+        Column(*(Row(*row, styles={"flex-wrap": "wrap"}, **wide) for row in rows.values()), **wide) if rows else model
+    )

@@ -83,8 +83,7 @@ def variable_layer(cube: xr.Dataset, name: str, events: str | None = None) -> La
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.layers import variable_layer
-    >>> variable_layer(ht.demo_cube(), "crime").title
+    >>> ht.variable_layer(ht.demo_cube(), "crime").title
     'Observed events, crime'
     """
     values, dim = require(cube, name), space(cube)
@@ -172,12 +171,11 @@ def difference_layer(cube: xr.Dataset, model: str, other: str) -> Layer:
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.layers import difference_layer
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> train, _ = ht.split_time(cube, "2021-05-01")
     >>> for model in (ht.HistoricalRate(), ht.EwmaRate()):
     ...     cube = ht.add_risk(cube, model.fit(train))
-    >>> layer = difference_layer(cube, "ewma_rate", "historical_rate")
+    >>> layer = ht.difference_layer(cube, "ewma_rate", "historical_rate")
     >>> page = ht.write_map_page(cube, "risk_ewma_rate", "map.html", layers=["risk_ewma_rate", layer])
     """
     ours, theirs = (_forecast(cube, name) for name in (model, other))

@@ -170,7 +170,7 @@ function onKey(event) {
   const keys = {
     ArrowLeft: () => step(-1), ArrowRight: () => step(1), ArrowUp: () => step(7), ArrowDown: () => step(-7),
     "+": () => map.zoom(1.5), "=": () => map.zoom(1.5), "-": () => map.zoom(1 / 1.5), 0: () => map.fit(map.home()),
-    Enter: () => { const place = map.placeAt(map.width / 2, map.height / 2); if (place >= 0) openCell(place); },
+    Enter: () => { const place = map.placeAt(map.width / 2, map.height / 2); if (place >= 0) openCell(place); else say("No place lies in the middle of the map: move or zoom it."); },
   };
   if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
   event.preventDefault();

@@ -18,7 +18,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
-from htgeo.cube.schema import CELL, layer_names, role_of, select_days, space, step_days
+from htgeo.cube.schema import CELL, layer_names, role_of, select_days, space, step_days, variables_of
 from htgeo.grid.cells import cell_hex
 from htgeo.maps.layers import Layer, map_layers
 from htgeo.maps.page_pack import make_book, pack, pack_codes
@@ -163,8 +163,7 @@ def map_page(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.page import map_page
-    >>> page = map_page(ht.demo_cube(), "crime", time=slice("2021-03-01", "2021-03-31"))
+    >>> page = ht.map_page(ht.demo_cube(), "crime", time=slice("2021-03-01", "2021-03-31"))
     >>> "default-src 'none'" in page, "img-src" in page
     (True, False)
     """
@@ -188,7 +187,7 @@ def map_page(
     }
     for i, (layer, values) in enumerate(zip(made, found, strict=True)):
         facts, blocks[f"layer-{i}"] = _pack_layer(layer, values)
-        settings["layers"].append(facts)
+        settings["layers"].append(facts | {"explained": _explained(cube, layer)})
     if reasons is not None:
         settings["reasons"], blocks["reasons"] = _pack_reasons(reasons)
     first = made[0]
@@ -201,7 +200,7 @@ def map_page(
 def _values(cube: xr.Dataset, layers: list[Layer], time: str | slice | None) -> tuple[list[np.ndarray], Reasons | None]:
     """Return the values (place, step) of each layer and the reasons, computed in one go."""
     dim, reasons = space(cube), None
-    if any(role_of(layer.values) in EXPLAINED for layer in layers):
+    if any(_explained(cube, layer) for layer in layers):
         reasons = top_reasons(cube)
     lazy = [_chosen(layer.values, dim, time) for layer in layers]
     lazy += [] if reasons is None else [_chosen(reasons.codes, dim, time)]
@@ -209,6 +208,13 @@ def _values(cube: xr.Dataset, layers: list[Layer], time: str | slice | None) -> 
     if reasons is not None:
         reasons = Reasons(reasons.words, lazy[-1].copy(data=done.pop()))
     return [np.asarray(one, float).reshape(len(one), -1) for one in done], reasons
+
+
+def _explained(cube: xr.Dataset, layer: Layer) -> bool:
+    """Return whether the contributions of a cube are those of the model that a layer shows."""
+    names = variables_of(cube, "contribution")
+    model = cube[names[0]].attrs.get("model") if names else None
+    return model is not None and role_of(layer.values) in EXPLAINED and layer.values.attrs.get("model") == model
 
 
 def _chosen(values: xr.DataArray, dim: str, time: str | slice | None) -> xr.DataArray:

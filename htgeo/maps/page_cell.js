@@ -32,7 +32,7 @@ function factsOf(layer, place, day) {
     const shared = last > first ? " to " + show(last) : "";
     if (last - first < known * MOST_TIES) facts.push(["Rank", show(first) + shared + " of " + show(known)]);
   }
-  const why = reasonsOf(place, day);
+  const why = layer.explained ? reasonsOf(place, day) : [];
   for (const [term, raises] of [["Raised by", true], ["Lowered by", false]]) {
     const words = why.filter(reason => reason[1] === raises).map(reason => reason[0]);
     if (words.length) facts.push([term, words.join("; ")]);

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from htgeo.maps.figure import DOTS, foot_lines, plotting
+from htgeo.maps.figure import DOTS, foot_lines, hooked, plotting
 from htgeo.maps.style import INK
 
 SAME_LEFT = 80
@@ -46,10 +46,10 @@ def panels(
     holoviews.Layout
     """  # fmt: skip
     hv = plotting()
-    lined = [_hooked(part, "bokeh", _same_left) for part in parts]
-    lined[0] = _hooked(lined[0], "matplotlib", _heading(title, width))
+    lined = [hooked(part, "bokeh", _same_left) for part in parts]
+    lined[0] = hooked(lined[0], "matplotlib", _heading(title, width))
     if source:
-        lined[-1] = _hooked(lined[-1], "matplotlib", _wide_foot(source, width))
+        lined[-1] = hooked(lined[-1], "matplotlib", _wide_foot(source, width))
     return (
         hv.Layout(lined)
         .cols(columns)
@@ -61,13 +61,6 @@ def panels(
             ),
         )
     )  # fmt: skip
-
-
-def _hooked(part: Any, backend: str, hook: Any) -> Any:
-    """Return a framed panel with one more thing done to it when it is drawn."""
-    hv = plotting()
-    hooks = hv.Store.lookup_options(backend, part, "plot").kwargs["hooks"]
-    return part.opts(hv.opts.Overlay(hooks=[*hooks, hook], backend=backend))
 
 
 def _same_left(plot: Any, element: Any) -> None:  # noqa: ARG001  # holoviews gives both

@@ -157,9 +157,9 @@ class _Writer:
     asked: dict[str, Any] = field(repr=False)
 
     def __call__(self, path: str | Path) -> Path:
-        if Path(path).suffix.lower() in (".png", ".svg"):
-            return save_figure(self.picture, path)
-        return write_map_page(path=path, **self.asked)
+        if Path(path).suffix.lower() == ".html":
+            return write_map_page(path=path, **self.asked)
+        return save_figure(self.picture, path)
 
 
 def _values(layer: Layer, dim: str, time: str | slice | None) -> np.ndarray:

@@ -68,10 +68,9 @@ def plot_calibration(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_calibration import plot_calibration
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(ht.split_time(cube, "2021-05-01")[0]))
-    >>> figure = plot_calibration(cube, bins=5, start="2021-05-01", draws=20)
+    >>> figure = ht.plot_calibration(cube, bins=5, start="2021-05-01", draws=20)
     >>> len(figure)
     2
     """

@@ -67,10 +67,9 @@ def plot_capture(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_capture import plot_capture
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(ht.split_time(cube, "2021-05-01")[0]))
-    >>> figure = plot_capture(cube, start="2021-05-01", draws=20)
+    >>> figure = ht.plot_capture(cube, start="2021-05-01", draws=20)
     >>> "historical_rate" in [part.label for part in figure]
     True
     """

@@ -95,12 +95,11 @@ def plot_contributions(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_contributions import plot_contributions
     >>> cube = ht.add_features(ht.demo_cube(), [ht.RollingSum("crime", days=[7, 28]), ht.Calendar()])
     >>> cube = ht.add_label(cube, ht.AnyWithin("crime", days=7))
     >>> model = ht.LightGBM(max_trees=20).fit(ht.split_time(cube, "2021-05-01")[0])
     >>> why = ht.add_contributions(cube, model, time=slice("2021-05-10", "2021-05-16"))
-    >>> figure = plot_contributions(why, kind="map", feature="crime_sum_28")
+    >>> figure = ht.plot_contributions(why, kind="map", feature="crime_sum_28")
     """
     features = contributions_of(cube)
     if kind not in ("beeswarm", "map"):

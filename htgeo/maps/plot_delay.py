@@ -64,12 +64,9 @@ def plot_delay(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.delays import Delays, delays_of_cube, delays_of_events, month_delays
-    from htgeo.maps.figure import save_figure
-    >>> from htgeo.maps.plot_delay import plot_delay
     >>> folder = ht.write_demo_city("demo-city", end="2021-03-31")
     >>> crimes = ht.read_events("nypd_complaints", folder / "complaints.csv.gz")
-    >>> save_figure(plot_delay(crimes, source="Simulated city."), "delay.png").name
+    >>> ht.save_figure(ht.plot_delay(crimes, source="Simulated city."), "delay.png").name
     'delay.png'
     """
     if isinstance(data, Events):

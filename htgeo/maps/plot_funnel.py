@@ -94,13 +94,12 @@ def plot_funnel(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_funnel import plot_funnel
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> train, _ = ht.split_time(cube, "2021-04-01")
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(train))
     >>> rule = ht.choose_threshold(cube, "historical_rate", budget=ht.CellsPerDay(10), stop="2021-05-15", draws=20)
     >>> found = ht.funnel(cube, rule, start="2021-05-16", reviewed_per_day=5, draws=20)
-    >>> figure = plot_funnel(found, workflow={"flagged": 450, "reviewed": 230, "referred": 31, "confirmed": 2})
+    >>> figure = ht.plot_funnel(found, workflow={"flagged": 450, "reviewed": 230, "referred": 31, "confirmed": 2})
     >>> ht.save_figure(figure, "funnel.png").name
     'funnel.png'
     """

@@ -67,10 +67,8 @@ def plot_hotspots(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.hotspots import add_getis_ord
-    >>> from htgeo.maps.figure import save_figure
-    >>> cube = add_getis_ord(ht.demo_cube(), "crime")
-    >>> save_figure(plot_hotspots(cube, "crime_gi_class"), "hotspots.png").name
+    >>> cube = ht.add_getis_ord(ht.demo_cube(), "crime")
+    >>> ht.save_figure(plot_hotspots(cube, "crime_gi_class"), "hotspots.png").name
     'hotspots.png'
     """
     check_cube(cube)

@@ -74,12 +74,11 @@ def plot_importance(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_importance import plot_importance
     >>> cube = ht.add_features(ht.demo_cube(), [ht.RollingSum("crime", days=[7, 28]), ht.Calendar()])
     >>> cube = ht.add_label(cube, ht.AnyWithin("crime", days=7))
     >>> model = ht.LightGBM(max_trees=20).fit(ht.split_time(cube, "2021-05-01")[0])
     >>> tables = [ht.permutation_importance(cube, model, time=slice("2021-05-01", None), seed=n) for n in range(3)]
-    >>> [part.label for part in plot_importance(tables, cube=cube)]
+    >>> [part.label for part in ht.plot_importance(tables, cube=cube)]
     ['importance', '', '']
     """
     if not 1 <= most <= MOST:

@@ -92,14 +92,13 @@ def plot_overlay(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_overlay import plot_overlay
     >>> folder = ht.write_demo_city("demo-city", end="2021-06-30")
     >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name")
     >>> cases = ht.read_events("tahub_cases", folder / "cases.csv", areas=[boroughs])
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> train, _ = ht.split_time(cube, "2021-03-01")
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(train))
-    >>> figure = plot_overlay(cube, "risk_historical_rate", cases, region=boroughs, draws=20)
+    >>> figure = ht.plot_overlay(cube, "risk_historical_rate", cases, region=boroughs, draws=20)
     >>> ht.save_figure(figure, "overlay.png").name
     'overlay.png'
     """

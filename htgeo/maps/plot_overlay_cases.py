@@ -86,6 +86,9 @@ def map_cases(
     row = _rows_of(cube, points)
     points, row = points[row >= 0], row[row >= 0]
     if hide_below > 1 and len(points):
+        if not layer_names(cube):
+            message = f"hide_below={hide_below} counts cases by area, and this cube has no region layer to count them in; make the grid of a region with areas: htgeo.make_grid(region, ...)"
+            raise InputError(message)
         layer = layer_names(cube)[0]
         for name, weight in points.groupby(cube[layer].values[row].astype(str))["weight"].sum().items():
             areas[layer, str(name)] = areas.get((layer, str(name)), 0.0) + float(weight)

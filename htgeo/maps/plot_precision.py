@@ -83,13 +83,11 @@ def plot_precision(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.figure import save_figure
-    >>> from htgeo.maps.plot_precision import plot_precision
     >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
     >>> boroughs = ht.read_region(folder / "boroughs.geojson", name_column="boro_name")
     >>> precincts = ht.read_region(folder / "precincts.geojson", name_column="precinct", layer="precinct")
     >>> crimes = ht.read_events("nypd_complaints", folder / "complaints.csv.gz", areas=[boroughs, precincts])
-    >>> save_figure(plot_precision({"crime": crimes}, [boroughs, precincts]), "precision.png").name
+    >>> ht.save_figure(ht.plot_precision({"crime": crimes}, [boroughs, precincts]), "precision.png").name
     'precision.png'
     """
     named = {events.report.source: events} if isinstance(events, Events) else dict(events)

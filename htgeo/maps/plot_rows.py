@@ -47,12 +47,10 @@ def plot_rows(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.figure import save_figure
-    >>> from htgeo.maps.plot_rows import plot_rows
     >>> folder = ht.write_demo_city("demo-city", end="2021-01-31")
     >>> crimes = ht.read_events("nypd_complaints", folder / "complaints.csv.gz")
-    >>> figure = plot_rows({"crime": crimes.report}, source="Simulated city.")
-    >>> save_figure(figure, "rows.png").name
+    >>> figure = ht.plot_rows({"crime": crimes.report}, source="Simulated city.")
+    >>> ht.save_figure(figure, "rows.png").name
     'rows.png'
     """
     counts = _numbers(reports)

@@ -84,13 +84,12 @@ def plot_scores(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_scores import plot_scores
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> train, test = ht.split_time(cube, "2021-05-01")
     >>> for model in (ht.HistoricalRate(), ht.EwmaRate()):
     ...     cube = ht.add_risk(cube, model.fit(train))
     >>> table = ht.evaluate(cube, against=["historical_rate"], start="2021-05-01", scores=["roc_auc", "ece"], draws=20)
-    >>> len(plot_scores(table))
+    >>> len(ht.plot_scores(table))
     2
     """
     _check(table)

@@ -67,11 +67,10 @@ def plot_thresholds(rule: AlertRule, *, over: Over = "threshold", title: str | N
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_thresholds import plot_thresholds
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(ht.split_time(cube, "2021-04-01")[0]))
     >>> rule = ht.choose_threshold(cube, "historical_rate", budget=ht.CellsPerDay(10), stop="2021-05-15", draws=20)
-    >>> len(plot_thresholds(rule))
+    >>> len(ht.plot_thresholds(rule))
     4
     """
     if not isinstance(rule, AlertRule):

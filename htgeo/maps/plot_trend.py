@@ -91,11 +91,10 @@ def plot_trend(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.maps.plot_trend import plot_trend
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=1))
     >>> train, _ = ht.split_time(cube, "2021-03-01")
     >>> cube = ht.add_risk(cube, ht.HistoricalRate().fit(train))
-    >>> figure = plot_trend(cube, "risk_historical_rate", freq="week", source="Simulated city.")
+    >>> figure = ht.plot_trend(cube, "risk_historical_rate", freq="week", source="Simulated city.")
     >>> ht.save_figure(figure, "trend.png").name
     'trend.png'
     """

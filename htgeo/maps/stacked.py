@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from htgeo.maps.figure import DOTS, plotting
+from htgeo.maps.figure import DOTS, hooked, plotting
 from htgeo.maps.style import INK
 
 WIDTH = 960
@@ -91,20 +91,14 @@ def _figure(
 ) -> Any:
     """Return panels as a figure, whose axes stand in boxes (left, bottom, width, height) in print."""
     hv = plotting()
-    lined = [_hooked(hv, panel, "bokeh", _same_left(left)) for panel in panels]
+    lined = [hooked(panel, "bokeh", _same_left(left)) for panel in panels]
     head = "\n".join(textwrap.wrap(title, HEAD_LETTERS))
-    lined[-1] = _hooked(hv, lined[-1], "matplotlib", _placing(boxes, head))
+    lined[-1] = hooked(lined[-1], "matplotlib", _placing(boxes, head))
     inches = (size[0] / DOTS, size[1] / DOTS)
     return hv.Layout(lined).cols(columns).opts(
         hv.opts.Layout(title=title, shared_axes=shared, backend="bokeh"),
         hv.opts.Layout(fig_inches=inches, sublabel_format="", show_title=False, backend="matplotlib"),
     )  # fmt: skip
-
-
-def _hooked(hv: Any, panel: Any, backend: str, hook: Any) -> Any:
-    """Return a framed panel with one more thing done to it when it is drawn."""
-    hooks = hv.Store.lookup_options(backend, panel, "plot").kwargs["hooks"]
-    return panel.opts(hv.opts.Overlay(hooks=[*hooks, hook], backend=backend))
 
 
 def _same_left(left: int) -> Any:

@@ -65,11 +65,10 @@ def add_bands(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.bands import add_bands, band_coverage
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=1))
     >>> train, _ = ht.split_time(cube, "2021-03-01")
-    >>> cube = add_bands(cube, ht.HistoricalRate().fit(train), days=60)
-    >>> abs(float(band_coverage(cube, "historical_rate").mean()) - 0.9) < 0.02
+    >>> cube = ht.add_bands(cube, ht.HistoricalRate().fit(train), days=60)
+    >>> abs(float(ht.band_coverage(cube, "historical_rate").mean()) - 0.9) < 0.02
     True
     """
     require_days(cube, "add_bands")

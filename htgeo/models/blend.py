@@ -48,9 +48,8 @@ class Blend(Model):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.blend import Blend
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> Blend(models=["historical_rate", {"ewma_rate": {"half_life": 30}}]).fit(train).weights_
+    >>> ht.Blend(models=["historical_rate", {"ewma_rate": {"half_life": 30}}]).fit(train).weights_
     [0.5, 0.5]
     """
 

@@ -44,9 +44,8 @@ class Calibrated(Model):
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.calibrated import Calibrated
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> Calibrated(model="ewma_rate", method="beta", days=60).fit(train).to_risk_.name
+    >>> ht.Calibrated(model="ewma_rate", method="beta", days=60).fit(train).to_risk_.name
     'beta'
     """
 

@@ -206,7 +206,12 @@ def _explained(cube: xr.Dataset, model: Model, time: str | slice | None, rows: s
     text = "log of the expected count" if not model.label_["probability"] else "log-odds"
     variables = {
         PREFIX + name: stamp(
-            values, PREFIX + name, "contribution", "1", f"what {name} adds to the {text} of {model.name}"
+            values,
+            PREFIX + name,
+            "contribution",
+            "1",
+            f"what {name} adds to the {text} of {model.name}",
+            model=model.name,
         )
         for name, values in zip(learner.contribution_names, made, strict=True)
     }

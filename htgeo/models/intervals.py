@@ -92,10 +92,9 @@ def expected_counts(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.intervals import expected_counts
     >>> cube = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=1))
     >>> train, _ = ht.split_time(cube, "2021-03-01")
-    >>> table = expected_counts(cube, ht.HistoricalRate().fit(train), by=cube.attrs["layers"][0], days=60)
+    >>> table = ht.expected_counts(cube, ht.HistoricalRate().fit(train), by=cube.attrs["layers"][0], days=60)
     >>> bool((table["low"] <= table["expected"]).all() and (table["expected"] <= table["high"]).all())
     True
     """

@@ -110,9 +110,8 @@ def tune(
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.models.tune import tune
     >>> train = ht.add_label(ht.demo_cube(), ht.AnyWithin("crime", days=7))
-    >>> tuned = tune(ht.EwmaRate(), train, {"half_life": (15, 480, "log")}, trials=3, fold_days=14)
+    >>> tuned = ht.tune(ht.EwmaRate(), train, {"half_life": (15, 480, "log")}, trials=3, fold_days=14)
     >>> tuned.model.half_life == tuned.options["half_life"]
     True
     """

@@ -166,3 +166,40 @@ FileTemplate(
     python='ht.read_region(PATH, name_column="name", layer="borough")',
     yaml="region: {file: PATH, name_column: name, layer: borough}",
 )
+FileTemplate(
+    "lines",
+    "lines.geojson",
+    "Lines (streets, railways, routes), from any vector file and in any coordinate system",
+    {"geometry": Field("shape of the line; GeoPackage, FlatGeobuf and shapefiles do as well", "line or multiline")},
+    json_content(
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {
+                    "type": "Feature",
+                    "properties": {},
+                    "geometry": {"type": "LineString", "coordinates": [[-73.99, lat], [-73.95, lat + 0.01]]},
+                }
+                for lat in (40.71, 40.73)
+            ],
+        }
+    ),
+    source="lines",
+)
+FileTemplate(
+    "rasters",
+    "rasters.asc",
+    "One band of a raster (population, land cover, elevation): GeoTIFF, VRT, ASCII grid … in any coordinate system",
+    {
+        "band 1": Field(
+            "a number of each pixel, joined to cells by their exact shares: sum, mean or majority", "number"
+        ),
+        "NODATA_value": Field("the number of pixels without data", "number", needed=False),
+    },
+    lambda: (
+        b"ncols 4\nnrows 3\nxllcorner -74.0\nyllcorner 40.70\ncellsize 0.02\nNODATA_value -9999\n"
+        b"120 340 560 80\n90 410 70 60\n30 20 10 0\n"
+    ),
+    source="rasters",
+    options={"how": "sum", "crs": "EPSG:4326"},
+)

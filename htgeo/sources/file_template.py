@@ -18,7 +18,13 @@ NAMES = ("West", "East")
 """The two made-up areas of all templates."""
 LON, LAT = (-73.9901, -73.9502, -73.9703, -73.9404), (40.7151, 40.7552, 40.7353, 40.7054)
 """Made-up points in them."""
-READERS = {"series": "read_series", "places": "read_places", "area_counts": "read_area_counts"}
+READERS = {
+    "series": "read_series",
+    "places": "read_places",
+    "area_counts": "read_area_counts",
+    "lines": "read_lines",
+    "raster": "read_raster",
+}
 """Functions that read what is not events, by what the kind gives."""
 
 

@@ -37,8 +37,7 @@ def write_template(kind: str, path: str | Path) -> Path:
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> import htgeo as ht
-    >>> from htgeo.sources.file_templates import write_template
-    >>> path = write_template("nypd_complaints", Path(mkdtemp()) / "complaints.csv")
+    >>> path = ht.write_template("nypd_complaints", Path(mkdtemp()) / "complaints.csv")
     >>> ht.read_events("nypd_complaints", path).report.quarantined
     0
     """

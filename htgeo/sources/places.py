@@ -11,6 +11,7 @@ import pandas as pd
 from htgeo.core.errors import InputError
 from htgeo.sources.base import Source, read_source
 from htgeo.sources.events import RowReport
+from htgeo.sources.projected import check_crs, to_degrees
 from htgeo.sources.region import Region
 from htgeo.sources.table import read_files
 
@@ -41,6 +42,10 @@ class PlacesSource(Source):
         Column names.
     wkt
         Column with ``POINT (lon lat)``, instead of lon and lat.
+    x, y
+        Columns in another coordinate system, instead of lon and lat.
+    crs
+        Coordinate system of x and y, e.g. ``"EPSG:2263"``.
     key
         Column that names a place; rows with a key seen before are doubles (station platforms, condominium units).
         Without it, rows on one coordinate are doubles.
@@ -53,19 +58,31 @@ class PlacesSource(Source):
     lat: str | None = None
     wkt: str | None = None
     key: str | None = None
+    x: str | None = None
+    y: str | None = None
+    crs: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.lon is None or self.lat is None) == (self.wkt is None):
-            message = "give the columns lon and lat, or wkt"
+        pairs = (self.lon, self.lat), (self.x, self.y), (self.wkt, self.wkt)
+        given = [pair for pair in pairs if pair != (None, None)]
+        if len(given) != 1 or None in given[0]:
+            message = "give the columns lon and lat, or x and y with crs, or wkt"
             raise InputError(message)
+        if (self.x is None) != (self.crs is None):
+            message = "columns x and y need crs and crs needs them, e.g. x='X_COORD', y='Y_COORD', crs='EPSG:2263'"
+            raise InputError(message)
+        if self.crs is not None:
+            check_crs(self.crs)
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Places:
         """Read the places."""
-        wanted = [c for c in (self.lon, self.lat, self.wkt, self.key) if c is not None]
+        wanted = [c for c in (self.lon, self.lat, self.x, self.y, self.wkt, self.key) if c is not None]
         rows = read_files(self.name, paths, list(dict.fromkeys(wanted)))
         if self.wkt is not None:
             numbers = rows.text(self.wkt).str.extract(r"^POINT\s*\(\s*(\S+)\s+(\S+)\s*\)$")
             lon, lat = (pd.to_numeric(numbers[i], errors="coerce").to_numpy(float) for i in (0, 1))
+        elif self.crs is not None:
+            lon, lat = to_degrees(rows.number(str(self.x)), rows.number(str(self.y)), self.crs)
         else:
             lon, lat = rows.number(str(self.lon)), rows.number(str(self.lat))
         lon, lat = rows.judge_places(lon, lat, areas)
@@ -85,7 +102,7 @@ def read_places(path: str | Path | Sequence[str | Path], *, areas: Sequence[Regi
     areas
         Region layers; the first bounds the study area.
     **options
-        ``lon`` and ``lat``, or ``wkt`` (columns); ``key`` (column that names a place).
+        ``lon`` and ``lat``, or ``x``, ``y`` and ``crs``, or ``wkt`` (columns); ``key`` (column that names a place).
 
     Returns
     -------

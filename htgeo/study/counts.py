@@ -9,9 +9,20 @@ from typing import Any
 import xarray as xr
 
 from htgeo.core.errors import SettingsError
-from htgeo.cube import add_attributes, add_places, add_series, grid_areas, grid_events
+from htgeo.cube import add_attributes, add_lines, add_places, add_raster, add_series, grid_areas, grid_events
 from htgeo.grid import Grid, make_grid
-from htgeo.sources import AreaAttributes, AreaCounts, Events, Places, Region, Series, read_region, read_source
+from htgeo.sources import (
+    AreaAttributes,
+    AreaCounts,
+    Events,
+    Lines,
+    Places,
+    Raster,
+    Region,
+    Series,
+    read_region,
+    read_source,
+)
 from htgeo.study.settings import TARGET, RegionSettings, SourceSettings, Study
 
 Say = Callable[[str], None]
@@ -52,7 +63,15 @@ def _taken(item: Any, source: SourceSettings, seed: int) -> Any:
 
 def _remove_products(out: Path) -> None:
     """Remove what an earlier run wrote, but for the store, which keeps its history."""
-    for pattern in ("rows.json", "scores.json", "truth.json", "report.html", "maps/risk.html", "export/risk.*", "quarantine/*.csv"):
+    for pattern in (
+        "rows.json",
+        "scores.json",
+        "truth.json",
+        "report.html",
+        "maps/risk.html",
+        "export/risk.*",
+        "quarantine/*.csv",
+    ):
         for path in out.glob(pattern):
             path.unlink()
 
@@ -112,6 +131,10 @@ def count_events(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -
             cube = add_series(cube, name, item)
         elif isinstance(item, Places):
             cube = add_places(cube, name, item)
+        elif isinstance(item, Lines):
+            cube = add_lines(cube, name, item)
+        elif isinstance(item, Raster):
+            cube = add_raster(cube, name, item)
         elif isinstance(item, AreaAttributes):
             cube = add_attributes(cube, item.region, item.how, audit_only=item.audit_only)
     for name in layers:

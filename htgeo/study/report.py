@@ -50,8 +50,8 @@ def write_report(out: str | Path, path: str | Path | None = None) -> Path:
 
     Examples
     --------
-    >>> from htgeo.study.report import write_report
-    >>> write_report("no-such-folder")
+    >>> import htgeo as ht
+    >>> ht.write_report("no-such-folder")
     Traceback (most recent call last):
     ...
     htgeo.core.errors.InputError: 'no-such-folder' is no output folder of a finished run: ...

@@ -87,8 +87,9 @@ def _contributions(cube: xr.Dataset, model: Booster, days: list[str]) -> xr.Data
 def _means(why: xr.Dataset) -> "pd.Series[float]":
     """Return the mean size of what each feature adds to the log-odds, the strongest first."""
     names = [str(name) for name in why.data_vars if str(name).startswith(PREFIX) and name != PREFIX + BASE]
-    sizes: pd.Series[float] = abs(why[names]).mean().to_pandas()
-    return sizes.rename(lambda name: str(name).removeprefix(PREFIX)).sort_values(ascending=False, kind="stable")
+    sizes: Any = abs(why[names]).mean().to_pandas()
+    named: pd.Series[float] = sizes.rename(lambda name: str(name).removeprefix(PREFIX))
+    return named.sort_values(ascending=False, kind="stable")
 
 
 def _words(run: Run, days: list[str], added: "pd.Series[float]") -> list[Html]:

@@ -83,10 +83,9 @@ def write_npz(samples: Matrix | Sequences, path: str | Path, cube: xr.Dataset) -
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.tensors.npz import read_npz, write_npz
     >>> cube = ht.add_features(ht.demo_cube(), [ht.Lag("crime", days=[1])])
     >>> cube = ht.add_label(cube, ht.AnyWithin("crime", days=1))
-    >>> read_npz(write_npz(ht.to_matrix(cube), "samples.npz", cube)).feature_names
+    >>> ht.read_npz(ht.write_npz(ht.to_matrix(cube), "samples.npz", cube)).feature_names
     ('crime_lag_1',)
     """
     check_cube(cube)

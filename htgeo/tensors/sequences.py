@@ -144,9 +144,8 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
     Examples
     --------
     >>> import htgeo as ht
-    >>> from htgeo.tensors.sequences import to_sequences
     >>> cube = ht.add_features(ht.demo_cube(), [ht.Lag("crime", days=[1])])
-    >>> sequences = to_sequences(ht.add_label(cube, ht.AnyWithin("crime", days=1)), steps=7)
+    >>> sequences = ht.to_sequences(ht.add_label(cube, ht.AnyWithin("crime", days=1)), steps=7)
     >>> block = sequences.block(0)
     >>> block.X.shape[2:], block.samples().shape == (block.y.size, 7, 1)
     ((7, 1), True)
