@@ -11,7 +11,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.evaluation.samples import forecasts
 from htgeo.maps.figure import plotting
-from htgeo.maps.style import SERIES
+from htgeo.maps.style import SERIES, day_count
 
 DASHES = (("solid", "-"), ("dashed", "--"), ("dotdash", "-."), ("dotted", ":"))
 MARKERS = (("circle", "o"), ("square", "s"), ("triangle", "^"), ("diamond", "D"), ("inverted_triangle", "v"))
@@ -59,7 +59,7 @@ def scored_line(found: Any, curves: Curves, source: str) -> str:
     first = next(iter(curves.values())).attrs
     days = " and ".join(dict.fromkeys(str(one.attrs["days"]) for one in curves.values()))
     sizes = list(dict.fromkeys(f"{one.attrs['cell_days']:,.0f}" for one in curves.values()))
-    text = f"Scored on {days}: {' or '.join(sizes)} {first['scored']}, {first['positives']:,.0f} of them with an event within {first['horizon']} days."
+    text = f"Scored on {days}: {' or '.join(sizes)} {first['scored']}, {first['positives']:,.0f} of them with an event within {day_count(first['horizon'])}."
     trained = [model for model, one in curves.items() if _trained(found, model) >= str(one.attrs["days"])[:10]]
     warning = f"These days trained {', '.join(trained)}: on new days the scores are lower." if trained else ""
     level = f"Bands hold {100 * first['level']:g} % of draws of whole {first['block_days']}-day blocks."

@@ -180,6 +180,8 @@ def _fifths(values: xr.Dataset, feature: str) -> np.ndarray:
     if feature not in values or "categories" in values[feature].attrs:
         return np.full(values.sizes["point"], NO_VALUE)
     found = values[feature].values.astype(float)
+    if np.isfinite(found).any() and np.nanmin(found) == np.nanmax(found):  # a constant is neither low nor high
+        return np.where(np.isfinite(found), NO_VALUE // 2, NO_VALUE)
     edges = np.unique(np.nanquantile(found, (0.2, 0.4, 0.6, 0.8))) if np.isfinite(found).any() else np.array([])
     place = np.searchsorted(np.append(edges, np.inf), found)
     return np.where(np.isfinite(found), np.round(place * (NO_VALUE - 1) / max(len(edges), 1)).astype(int), NO_VALUE)

@@ -15,7 +15,7 @@ from htgeo.evaluation.compare import compare
 from htgeo.maps.curves import reference
 from htgeo.maps.figure import framed, plotting
 from htgeo.maps.panels import panels
-from htgeo.maps.style import SERIES, SOFT
+from htgeo.maps.style import SERIES, SOFT, day_count
 
 USUAL = ("hit_rate_1", "hit_rate_5", "hit_rate_10", "pei_achievable_5", "log_loss_skill", "brier_skill", "pr_auc", "roc_auc", "ece")  # fmt: skip
 """Scores drawn by default, those of them that the table has."""
@@ -239,7 +239,7 @@ def _title(table: xr.Dataset, names: Sequence[str], baseline: str | None) -> str
 
 def _line(table: xr.Dataset, baseline: str | None, source: str) -> str:
     facts = table.attrs
-    days = f"Scored on {facts['days']}: {facts['cell_days']:,.0f} {facts['scored']}, {facts['positives']:,.0f} of them with an event within {facts['horizon']} days."
+    days = f"Scored on {facts['days']}: {facts['cell_days']:,.0f} {facts['scored']}, {facts['positives']:,.0f} of them with an event within {day_count(facts['horizon'])}."
     drawn = (
         f"Whiskers: {100 * facts['level']:g} % of {facts['draws']} draws of {facts['block_days']}-day blocks."
         if facts["draws"]

@@ -38,6 +38,11 @@ def percent(value: float) -> str:
     return f"{float(f'{100 * value:.2g}'):g} %"
 
 
+def day_count(days: int) -> str:
+    """Return a number of days in words: 1 day, 7 days."""
+    return f"{days} day" if days == 1 else f"{days} days"
+
+
 def describe(variable: xr.DataArray, events: str | None = None) -> str:
     """Return what a map of the variable shows, in one sentence; `events` says in words which events."""
     attrs = variable.attrs
