@@ -52,7 +52,7 @@ def risk(cube: xr.Dataset) -> xr.Dataset:
     for number in range(3):
         name = f"contribution_feature_{number}"
         values = cube["crime"].copy(data=rng.normal(size=cube["crime"].shape).astype("float32"))
-        cube[name] = stamp(values, name, "contribution", "1", f"what feature_{number} adds")
+        cube[name] = stamp(values, name, "contribution", "1", f"what feature_{number} adds", model="ewma_rate")
     alert = cube["risk_ewma_rate"] > 0.5
     cube["alert_ewma_rate"] = stamp(alert, "alert_ewma_rate", "alert", "1", "flagged", model="ewma_rate")
     return cube
