@@ -4,7 +4,6 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -35,10 +34,11 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, product: Product, path: Path) -> None:
-        """Write the product to `path`, block by block where the format allows it; the same product gives the same bytes."""
+        """Write the product to `path`, block by block where the format allows it; the same product gives the same bytes.
 
-    def describe(self, product: Product, path: Path) -> None:  # noqa: B027  # most formats hold it inside
-        """Write what the format cannot hold (sentences, intended use) beside the finished file."""
+        What the format cannot hold (sentences, a style, data of a project) is written beside `path` under a name that
+        begins with its stem. All of it reaches the folder asked for when all of it is written.
+        """
 
 
 def export(
@@ -108,23 +108,15 @@ def export(
     if path.is_dir():
         message = f"{str(path)!r} is a folder that exists already; choose another name, or remove it first"
         raise InputError(message)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    staging = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer.write(product, part)
-        part.replace(path)
-        writer.describe(product, path)
+        staging.mkdir(parents=True, exist_ok=True)
+        writer.write(product, staging / path.name)
+        for part in sorted(staging.iterdir(), key=lambda part: part.name == path.name):  # the file asked for last
+            part.replace(path.with_name(part.name))
     except OSError as error:
         message = f"{str(path)!r} cannot be written: {error}"
         raise InputError(message) from error
     finally:
-        _discard(part)
+        shutil.rmtree(staging, ignore_errors=True)
     return path
-
-
-def _discard(part: Path) -> None:
-    """Remove what a broken run left, a file or a folder."""
-    if part.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-    with suppress(OSError):
-        part.unlink(missing_ok=True)

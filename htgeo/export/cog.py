@@ -51,7 +51,7 @@ class Cog(Writer):
     compress: Literal["deflate", "zstd"] = "deflate"
 
     def write(self, product: Product, path: Path) -> None:
-        """Write the bands one after the other."""
+        """Write the bands one after the other, and the style beside the file."""
         days = [str(day) for day in product.days]
         if len(days) > MOST_DAYS:
             message = f"a .tif holds at most {MOST_DAYS} days, one band each, not {len(days)}; choose fewer with time=, or a folder with one file a day: export to NAME.stac"
@@ -59,15 +59,8 @@ class Cog(Writer):
         with TemporaryDirectory(prefix=".part-", dir=path.parent) as scratch:
             bands = raster_bands(product, Path(scratch), crs=self.crs, pixel=self.pixel, how=self.how)
             write_cog(bands, raster_tags(product, bands), days, range(len(bands.table)), path, self.compress)
-
-    def describe(self, product: Product, path: Path) -> None:
-        """Write the style beside the file."""
-        import rasterio
-
-        with rasterio.open(path) as file:
-            classes = json.loads(file.tags()["classes"])
-        day = str(product.days[0]) if len(product.days) == 1 else ""
-        path.with_suffix(".qml").write_text(qgis_style(classes, day), "utf-8")
+            day = days[0] if len(days) == 1 else ""
+            path.with_suffix(".qml").write_text(qgis_style(raster_classes(bands), day), "utf-8")
 
 
 def raster_tags(product: Product, bands: RasterBands) -> dict[str, str]:

@@ -21,13 +21,10 @@ class Csv(Writer):
     summary: ClassVar[str] = "CSV: hex id, areas, date and values, without shapes"
 
     def write(self, product: Product, path: Path) -> None:
-        """Write the table block by block."""
+        """Write the table block by block, and the metadata beside it."""
         for number, (table, _) in enumerate(product.blocks()):
             safe = table.assign(**formula_safe(table[product.text]))
             safe.to_csv(path, index=False, header=number == 0, mode="a", lineterminator="\n")
-
-    def describe(self, product: Product, path: Path) -> None:
-        """Write the metadata beside the table."""
         columns = [{"name": name} for name in [*product.text, *(["date"] if product.dated else [])]]
         columns += [
             {"name": name, "dc:description": product.about_variable(name).get("long_name", "")}
