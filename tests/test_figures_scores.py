@@ -301,8 +301,9 @@ def test_importance__mean_size_of_contributions(explained: xr.Dataset) -> None:
 
 
 def test_importance__bad_input(shuffles: list[pd.DataFrame], scored: xr.Dataset) -> None:
-    with pytest.raises(InputError, match="most must be 1 to 20, not 50"):
-        plot_importance(shuffles, most=50)
+    for most in (50, "3"):
+        with pytest.raises(InputError, match=f"most must be a whole number, 1 to 20, not {most!r}"):
+            plot_importance(shuffles, most=most)
     with pytest.raises(InputError, match=r"what htgeo.permutation_importance\(cube, model\) returned"):
         plot_importance([])
     with pytest.raises(InputError, match="the tables are of different features"):

@@ -81,8 +81,8 @@ def plot_importance(
     >>> [part.label for part in ht.plot_importance(tables, cube=cube)]
     ['importance', '', '']
     """
-    if not 1 <= most <= MOST:
-        message = f"most must be 1 to {MOST}, not {most!r}"
+    if not isinstance(most, int) or not 1 <= most <= MOST:
+        message = f"most must be a whole number, 1 to {MOST}, not {most!r}"
         raise InputError(message)
     if isinstance(found, xr.Dataset):
         bars, what = _of_contributions(found), source_line(found, source)

@@ -31,7 +31,7 @@ CALENDAR = (("D", 1), ("D", 7), ("M", 1), ("M", 3), ("M", 6), ("Y", 1), ("Y", 2)
 """Units and steps of the marks of the days, the first that gives few enough."""
 
 
-def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = None, source: str = "") -> Any:
+def plot_split(cube: xr.Dataset, folds: Fold | Sequence[Fold], *, title: str | None = None, source: str = "") -> Any:
     """Draw what each fold trains and tests on; nothing of the cube is computed.
 
     Parameters
@@ -39,7 +39,7 @@ def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = N
     cube
         The cube that the folds were made of.
     folds
-        The folds; each gets a band of its own.
+        The folds, or one; each gets a band of its own.
     title
         What is seen, in one sentence.
     source
@@ -68,6 +68,7 @@ def plot_split(cube: xr.Dataset, folds: Sequence[Fold], *, title: str | None = N
     """
     hv = plotting()
     check_cube(cube)
+    folds = [folds] if isinstance(folds, Fold) else folds
     if not folds:
         message = "there is no fold to draw; make some with htgeo.rolling_origin(cube, first_test='2021-03-01')"
         raise InputError(message)
