@@ -340,6 +340,9 @@ def test_find_stores__by_name_and_none_outside(folder: Path, tmp_path: Path) -> 
     (tmp_path / "given" / "half").mkdir()
     (tmp_path / "given" / "half" / "cube").symlink_to(folder / "counts")
     assert list(find_stores(tmp_path / "given")) == ["mine"]
+    shutil.copytree(folder / "study" / "cube", tmp_path / "given" / "given")  # called as the folder around it
+    shutil.copytree(folder / "study" / "cube", tmp_path / "given" / "cube")
+    assert list(find_stores(tmp_path / "given")) == ["given", "given/given", "mine"]
     assert find_stores("s3://bucket/store") == {"s3://bucket/store": "s3://bucket/store"}
     for wrong, text in ((tmp_path / "given" / "half", "holds no store"), (tmp_path / "none", "is no folder")):
         with pytest.raises(StoreError, match=text):

@@ -109,7 +109,7 @@ def find_stores(path: str | Path) -> dict[str, str]:
     Returns
     -------
     dict of str
-        Path by name, sorted. A link that leads out of the folder is left out.
+        Path by name, sorted; the second of a name is called by its folders. A link that leads out of the folder is left out.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def find_stores(path: str | Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, place in candidates:
         if _is_store(place) and _inside(place, root) and str(place) not in found.values():
-            found.setdefault(name, str(place))
+            found[name if name not in found else place.relative_to(root.parent).as_posix()] = str(place)
     if not found:
         message = f"{str(path)!r} holds no store; write one with htgeo.save_cube(cube, path) or htgeo run study.yaml"
         raise StoreError(message)
