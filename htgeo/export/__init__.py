@@ -9,6 +9,7 @@ from htgeo.export import (
     netcdf,
     npz_file,
     parquet,
+    pmtiles_file,
     stac,
     zarr_store,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "netcdf",
     "npz_file",
     "parquet",
+    "pmtiles_file",
     "stac",
     "zarr_store",
 ]
