@@ -138,7 +138,7 @@ class TestEveryScore:
 
 @pytest.fixture
 def scored(labelled: xr.Dataset) -> xr.Dataset:
-    train, _ = ht.split_time(labelled, "2021-05-10")
+    train, _ = ht.split_time(labelled, "2021-03-01")
     cube = ht.add_risk(labelled, ht.HistoricalRate().fit(train))
     return ht.add_risk(cube, ht.EwmaRate(half_life=30).fit(train))
 

@@ -236,7 +236,7 @@ def test_options__are_checked(tmp_path: Path, options: dict, message: str) -> No
 
 
 def test_evaluation__leaves_out_days_whose_label_is_not_over(labelled: xr.Dataset) -> None:
-    cube = ht.add_risk(labelled, ht.HistoricalRate().fit(ht.split_time(labelled, "2021-05-10")[0]))
+    cube = ht.add_risk(labelled, ht.HistoricalRate().fit(ht.split_time(labelled, "2021-03-01")[0]))
     table = ht.evaluate(cube, start="2021-03-01", scores=["brier"], draws=20)
     assert table.attrs["days"] == "2021-03-01 to 2021-06-24"
     assert table.attrs["block_days"] == 14

@@ -410,7 +410,7 @@ def test_calibration_curve__equals_a_group_by(scored: xr.Dataset) -> None:
     )
     assert calibration_curve(alike, "ewma_rate", **OPTIONS).sizes["bin"] == 1
     assert np.isnan(calibration_curve(scored, "ewma_rate", start="2021-06-01", draws=0)["low"]).all()
-    with pytest.raises(InputError, match="bins must be at least 1, not 0"):
+    with pytest.raises(InputError, match="bins must be a whole number of at least 1, not 0"):
         calibration_curve(scored, "ewma_rate", bins=0)
 
 

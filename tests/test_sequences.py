@@ -70,7 +70,7 @@ def test_back__puts_samples_where_they_were(labelled: xr.Dataset, *, lazy: bool)
 
 
 def test_to_sequences__bad_use(cube: xr.Dataset, labelled: xr.Dataset) -> None:
-    with pytest.raises(InputError, match="steps must be at least 1 day, not 0"):
+    with pytest.raises(InputError, match="steps must be a whole number of days of at least 1, not 0"):
         to_sequences(labelled, steps=0)
     with pytest.raises(CubeError, match="fewer than a window of 400"):
         to_sequences(labelled, steps=400)

@@ -10,7 +10,7 @@ import xarray as xr
 from htgeo.core.blocks import MAX_BLOCK_VALUES
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.use import INTENDED_USE
-from htgeo.cube.schema import space, stamp, step_days
+from htgeo.cube.schema import CELL, space, stamp, step_days
 from htgeo.evaluation.budgets import (
     Budget,
     Objective,
@@ -39,6 +39,8 @@ class AlertRule:
         Name of the model, without ``risk_``.
     label
         Name of the label that the forecast is of.
+    places
+        Places and steps of the cube it was chosen on, such as ``cells of resolution 8 by 1 days``; empty if not known.
     threshold
         The least forecast that is flagged.
     interval : tuple of float
@@ -57,6 +59,7 @@ class AlertRule:
 
     model: str
     label: str
+    places: str
     threshold: float
     interval: tuple[float, float]
     budget: Budget | None
@@ -74,6 +77,7 @@ class AlertRule:
         return {
             "model": self.model,
             "label": self.label,
+            "places": self.places,
             "threshold": self.threshold,
             "interval": _plain(list(self.interval)),
             "budget": budget_to_dict(self.budget),
@@ -96,6 +100,7 @@ class AlertRule:
         reached = {name: dict(zip(one, _numbers(one.values()), strict=True)) for name, one in facts["reached"].items()}
         return cls(
             **{name: facts[name] for name in ("model", "label", "threshold", "every_day", "minimum_shares", "level")},
+            places=facts.get("places", ""),
             interval=(low, high),
             budget=budget_from_dict(facts["budget"]),
             objective=objective_from_dict(facts["objective"]),
@@ -164,7 +169,7 @@ def add_alert(cube: xr.Dataset, rule: AlertRule) -> xr.Dataset:
     Raises
     ------
     CubeError
-        If the forecast of the cube is of another label than the rule.
+        If the forecast of the cube is of another label than the rule, or on other places or steps.
     InputError
         If the cube has no such forecast, or lacks an area with a minimum share.
 
@@ -225,7 +230,18 @@ def forecast_of(cube: xr.Dataset, rule: AlertRule) -> xr.DataArray:
     if forecast.attrs["label"] != rule.label:
         message = f"the rule was chosen for the label {rule.label!r}, the forecast {forecast.name!r} is of {forecast.attrs['label']!r}: choose one for it with htgeo.choose_threshold"
         raise CubeError(message)
-    return forecast
+    if rule.places not in ("", places_of(cube)):
+        message = f"the rule was chosen on {rule.places}, the cube has {places_of(cube)}: a threshold holds for the places and steps that it was chosen on; choose one for this cube with htgeo.choose_threshold"
+        raise CubeError(message)
+    return forecast.transpose(space(cube), "time")
+
+
+def places_of(cube: xr.Dataset) -> str:
+    """Return in words what a cell-day of a cube is."""
+    places = (
+        f"cells of resolution {cube[CELL].attrs.get('level')}" if space(cube) == CELL else f"areas of {space(cube)}"
+    )
+    return f"{places} by {step_days(cube)} days"
 
 
 def flag(

@@ -32,6 +32,8 @@ class Sample:
         The block that each cell-day is resampled with: a block of days, or a block of days and places.
     cell : array, shape (cell,)
         The values of the spatial coordinate.
+    day : array of int, shape (time,)
+        Number of each step; None where each follows the one before.
     """
 
     forecast: np.ndarray
@@ -43,6 +45,7 @@ class Sample:
     base_rate: float
     unit: np.ndarray
     cell: np.ndarray
+    day: np.ndarray | None = None
 
     @cached_property
     def known(self) -> np.ndarray:

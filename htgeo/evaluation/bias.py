@@ -11,7 +11,7 @@ from htgeo.core.registry import near
 from htgeo.cube.schema import layer_names, require, role_of, space, variables_of
 from htgeo.evaluation.base import SCORES, Sample, ratio
 from htgeo.evaluation.bias_report import ALL, STATEMENT, UNKNOWN, BiasReport
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.samples import samples
 
 TOP = (0.01, 0.05, 0.10)
@@ -89,7 +89,7 @@ def audit_bias(
     by
         A region layer (``"borough"``), or `Quantiles` of a variable on the cells.
     start, stop
-        First and last day; the days of the cube by default. Choose days after the training days.
+        First and last day; by default the first after the training days, and the last of the cube.
     alert
         A variable ``(cell, time)`` that is above 0 where a cell is flagged; None flags the highest forecasts.
     share
@@ -122,13 +122,15 @@ def audit_bias(
     >>> report.table["value"].sel(area="all", statistic="share_of_flags").item()
     1.0
     """
+    check_draws(draws, level, seed)
     if not 0 < share < 1:
         message = f"share must lie between 0 and 1, not {share!r}"
         raise InputError(message)
     code, names = _codes(cube, by)
+    raised = None if alert is None else _alert(cube, alert)
     scored = samples(cube, [model], start=start, stop=stop)
     sample = scored.by_model[model]
-    flags = _top(sample, share) if alert is None else _alerts(cube, alert, scored.times, sample)
+    flags = _top(sample, share) if raised is None else _raised(raised, scored.times, sample)
     weights = draw_units(scored.units, draws=draws, seed=seed)
     values = _statistics(sample, flags, code, len(names), weights)
     facts = {
@@ -176,13 +178,18 @@ def _top(sample: Sample, share: float) -> np.ndarray:
     return flags
 
 
-def _alerts(cube: xr.Dataset, alert: str, times: np.ndarray, sample: Sample) -> np.ndarray:
-    """Return 1 where an alert was raised on a cell-day that is scored, 0 elsewhere."""
+def _alert(cube: xr.Dataset, alert: str) -> xr.DataArray:
+    """Return the alerts of a cube, on (cell, time)."""
     variable = require(cube, alert, "alert")
     if set(variable.dims) != {space(cube), "time"}:
         message = f"{alert!r} must be on ({space(cube)}, time), not {variable.dims}"
         raise InputError(message)
-    values = variable.sel(time=times).transpose(space(cube), "time").values
+    return variable.transpose(space(cube), "time")
+
+
+def _raised(alert: xr.DataArray, times: np.ndarray, sample: Sample) -> np.ndarray:
+    """Return 1 where an alert was raised on a cell-day that is scored, 0 elsewhere."""
+    values = alert.sel(time=times).values
     return np.asarray((values > 0) & sample.known, dtype=float)
 
 

@@ -20,6 +20,11 @@ def check_draws(draws: int, level: float, seed: int) -> None:
     if not isinstance(draws, int) or draws < 0 or not 0 < level < 1:
         message = f"draws must be a whole number of at least 0 and level between 0 and 1, not {draws!r} and {level!r}"
         raise InputError(message)
+    check_seed(seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError unless random numbers can be drawn by a seed."""
     if not isinstance(seed, int) or seed < 0:
         message = f"seed must be a whole number of at least 0, not {seed!r}"
         raise InputError(message)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,11 @@ from htgeo.evaluation.base import ratio
 
 WEEK = 7
 ROUNDING = 1e-9
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Budget(ABC):
     most: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.most < np.inf:
+        if not (is_number(self.most) and 0 < self.most < np.inf):
             message = f"{type(self).__name__} must be a number above 0, not {self.most!r}"
             raise InputError(message)
 
@@ -167,7 +173,7 @@ class FBeta(Objective):
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < np.inf:
+        if not (is_number(self.beta) and 0 < self.beta < np.inf):
             message = f"beta must be a number above 0, not {self.beta!r}"
             raise InputError(message)
 
@@ -207,7 +213,7 @@ class Cost(Objective):
 
     def __post_init__(self) -> None:
         costs = (self.false_alert, self.missed_event, self.visit)
-        if not (all(0 <= cost < np.inf for cost in costs) and self.missed_event > 0):
+        if not (all(is_number(cost) and 0 <= cost < np.inf for cost in costs) and self.missed_event > 0):
             message = f"costs are numbers of at least 0, that of a missed event above 0, not {self}"
             raise InputError(message)
 

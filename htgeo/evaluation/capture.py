@@ -10,7 +10,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.evaluation.achievable_scores import achievable, true_rates
 from htgeo.evaluation.base import Sample, Score, ratio
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.count_scores import Totals, mean_of
 from htgeo.evaluation.samples import outcome_facts, samples
 
@@ -99,7 +99,7 @@ def capture_curve(
     shares
         Shares of the area flagged each day, above 0 and at most 1, ascending.
     start, stop
-        First and last day to score; the days of the cube by default.
+        First and last day to score; by default the first after the training days, and the last of the cube.
     draws
         Bootstrap draws of blocks of days; 0 gives no intervals.
     level
@@ -130,10 +130,8 @@ def capture_curve(
     >>> bool(curve["hit_rate"][1] > 0.2)
     True
     """
-    wanted = np.asarray(shares, float)
-    if wanted.ndim != 1 or not len(wanted) or wanted[0] <= 0 or wanted[-1] > 1 or (np.diff(wanted) <= 0).any():
-        message = f"shares must ascend, above 0 and at most 1, like [0.01, 0.05, 0.1], not {shares!r}"
-        raise InputError(message)
+    check_draws(draws, level, seed)
+    wanted = _checked(shares)
     found = samples(cube, [model], start=start, stop=stop)
     sample = found.by_model[model]
     weights = draw_units(found.units, draws=draws, seed=seed).T
@@ -151,6 +149,18 @@ def capture_curve(
         coords={"share": ("share", wanted, {"units": "1", "long_name": "share of the area flagged each day"})},
         attrs={**outcome_facts(found), "model": model, "level": level},
     )
+
+
+def _checked(shares: Sequence[float]) -> np.ndarray:
+    """Return the shares as an array, or raise where they cannot be used."""
+    try:
+        wanted = np.asarray(shares, float)
+    except (TypeError, ValueError):
+        wanted = np.empty(0)
+    if wanted.ndim != 1 or not len(wanted) or not (wanted[0] > 0 and wanted[-1] <= 1 and (np.diff(wanted) > 0).all()):
+        message = f"shares must ascend, above 0 and at most 1, like [0.01, 0.05, 0.1], not {shares!r}"
+        raise InputError(message)
+    return wanted
 
 
 def _captured(sample: Sample, order: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -197,7 +197,11 @@ def exposure_steps(exposure: "pd.Series | pd.DataFrame", level: Level, forecast:
         If a month or an area is missing, or a number is not above zero.
     """
     months = pd.PeriodIndex(forecast.times.astype("datetime64[ns]"), freq="M")
-    table = exposure.set_axis(pd.PeriodIndex(exposure.index, freq="M"), axis=0)
+    try:
+        table = exposure.set_axis(pd.PeriodIndex(exposure.index, freq="M"), axis=0)
+    except (AttributeError, TypeError, ValueError) as error:
+        message = f"the exposure is a Series or a DataFrame indexed by month, such as pandas.Series([12.0], ['2024-05']), not {type(exposure).__name__}: {error}"
+        raise InputError(message) from error
     wanted = [] if isinstance(table, pd.Series) else [name for name in level.names if name not in table.columns]
     missing = [str(month) for month in months.unique() if month not in table.index]
     if missing or wanted:

@@ -10,6 +10,7 @@ import xarray as xr
 from htgeo.core.errors import CubeError
 from htgeo.cube.schema import area_names, as_day, role_of, space, step_days
 from htgeo.evaluation.base import ratio
+from htgeo.evaluation.embargo import fresh_from, learned_from
 from htgeo.evaluation.samples import forecasts
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def load_forecast(cube: xr.Dataset, model: str, start: str | None, stop: str | N
     name = forecasts(cube, [called])[called]
     step = step_days(cube)
     horizon = int(cube[name].attrs.get("horizon", step))
-    first = _first_day(cube[name], horizon, start)
+    first = _first_day(cube[name], start)
     risk = cube[name].sel(time=slice(first, as_day(stop))).transpose(space(cube), "time").compute()
     risk = risk.isel(time=np.flatnonzero(np.isfinite(risk.values).any(axis=0)))
     days = risk["time"].values.astype("datetime64[D]")
@@ -80,14 +81,14 @@ def load_forecast(cube: xr.Dataset, model: str, start: str | None, stop: str | N
     return Forecast(name, days, (values * (step / horizon)).astype(np.float32), cube["cell_area"].values, step, horizon)
 
 
-def _first_day(risk: xr.DataArray, horizon: int, start: str | None) -> Any:
+def _first_day(risk: xr.DataArray, start: str | None) -> Any:
     """Return the first day validated; none whose label reaches into the training days."""
-    if "training_days" not in risk.attrs:
+    first = fresh_from(risk)
+    if first is None:
         return as_day(start)
-    trained = risk.attrs["training_days"][-10:]
-    first = as_day(trained) + np.timedelta64(horizon, "D")
-    if start is not None and as_day(start) < first:
-        message = f"the days to {trained} trained {risk.name!r}, with a horizon of {horizon} days: its cases are validated from {str(first)[:10]} on, not from {start}"
+    if learned_from(risk, start):
+        trained = risk.attrs["training_days"][-10:]
+        message = f"the days to {trained} trained {risk.name!r}, with a horizon of {risk.attrs.get('horizon', 1)} days: its cases are validated from {str(first)[:10]} on, not from {start}"
         raise CubeError(message)
     return first if start is None else as_day(start)
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import check_cube, layer_names, space
+from htgeo.evaluation.bootstrap import check_draws
 from htgeo.evaluation.case_areas import area_levels, area_table, case_counts, correlation_table, exposure_steps
 from htgeo.evaluation.case_check import CaseCheck
 from htgeo.evaluation.case_levels import Forecast, Level, load_forecast, make_level, shares_of
@@ -132,9 +133,7 @@ def validate_cases(
     >>> set(check.percentiles["level"]) <= {"cell", "borough"}
     True
     """
-    if draws < 0 or not 0 < level < 1:
-        message = f"draws must be 0 or more and level between 0 and 1, not {draws!r} and {level!r}"
-        raise InputError(message)
+    check_draws(draws, level, seed)
     import pandas as pd
 
     found = place_and_rank(cube, model, cases, start, stop, errors_km)

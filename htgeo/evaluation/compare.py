@@ -10,6 +10,7 @@ from htgeo.core.errors import InputError
 from htgeo.core.progress import steps
 from htgeo.core.registry import near
 from htgeo.evaluation.base import SCORES, Sample
+from htgeo.evaluation.bootstrap import check_seed
 from htgeo.evaluation.samples import fitting_scores, samples
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def permutation_test(
     score
         Name of the score.
     start, stop
-        First and last day to score.
+        First and last day to score; by default the first after the training days, and the last of the cube.
     permutations
         Number of random swaps.
     seed
@@ -154,6 +155,11 @@ def permutation_test(
     dict
         ``difference`` of the score (model minus baseline) and ``p_value``: the share of swaps with at least as large a
         difference (Good 2005), the observed one among them.
+
+    Raises
+    ------
+    InputError
+        If the cube lacks one of the risks, or the permutations or the seed cannot be used.
 
     Examples
     --------
@@ -166,9 +172,10 @@ def permutation_test(
     >>> 0 < test["p_value"] <= 1
     True
     """
-    if permutations < 1:
-        message = f"permutations must be at least 1, not {permutations!r}"
+    if not isinstance(permutations, int) or permutations < 1:
+        message = f"permutations must be a whole number of at least 1, not {permutations!r}"
         raise InputError(message)
+    check_seed(seed)
     scorer = fitting_scores(cube, [score])[score]
     found = samples(cube, [model, baseline], start=start, stop=stop)
     one, other = found.by_model[model], found.by_model[baseline]

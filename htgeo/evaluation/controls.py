@@ -9,6 +9,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.cube.schema import require, role_of, space, variables_of
 from htgeo.evaluation.base import ratio
+from htgeo.evaluation.bootstrap import check_draws
 from htgeo.evaluation.case_areas import area_levels, case_counts, rank_correlation
 from htgeo.evaluation.case_levels import Forecast
 from htgeo.evaluation.case_places import PlacedCases
@@ -100,8 +101,9 @@ def negative_controls(
     """
     import pandas as pd
 
-    if draws < 1 / RELIABLE or not 0 < level < 1:
-        message = f"draws must be at least {1 / RELIABLE:.0f} and level between 0 and 1, not {draws!r} and {level!r}"
+    check_draws(draws, level, seed)
+    if draws < 1 / RELIABLE:
+        message = f"draws must be at least {1 / RELIABLE:.0f}, not {draws!r}"
         raise InputError(message)
     found = place_and_rank(cube, model, cases, start, stop, [error_km])
     rng = np.random.default_rng(seed)
@@ -115,7 +117,7 @@ def negative_controls(
         rows.append(("shifted dates", one.level, "percentile_own", _mean(one, own, one.day), shifted))
         for layer in unrelated:
             draw = _drawer(cube, layer, found, one, rng)
-            others = [float(np.nanmean(by_day[draw()])) for _ in range(draws)]
+            others = [_known_mean(by_day[draw()]) for _ in range(draws)]
             rows.append((f"unrelated: {layer}", one.level, "percentile_day", _mean(one, by_day, one.day), others))
     rows += _over_areas(cube, found, draws, rng)
     return pd.DataFrame([_judged(*row, level) for row in rows])
@@ -142,6 +144,11 @@ def _mean(placed: PlacedCases, values: np.ndarray, day: np.ndarray) -> float:
     return float(np.average(found[known], weights=placed.weight[known])) if known.any() else float("nan")
 
 
+def _known_mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def _exchanged(values: np.ndarray, land: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the values of other places, drawn by their land."""
     return np.asarray(values[rng.choice(len(land), len(land), p=land / land.sum())])
@@ -163,7 +170,7 @@ def _drawer(
         )
         raise InputError(message)
     times = found.forecast.times.astype("datetime64[ns]")
-    counts = cube[layer].sel(time=times).transpose(space(cube), "time").values
+    counts = np.nan_to_num(cube[layer].sel(time=times).transpose(space(cube), "time").values)
     reached = np.cumsum(counts, dtype=float)
     if not reached[-1] > 0:
         message = f"the layer {layer!r} has no event from {found.forecast.times[0]} to {found.forecast.times[-1]}"
@@ -183,7 +190,7 @@ def _judged(
     control: str, name: str, score: str, real: float, drawn: list[float], level: float
 ) -> dict[str, str | float]:
     """Return the row of a control with its verdict."""
-    values = np.array(drawn)
+    values = np.array([value for value in drawn if not np.isnan(value)] or [np.nan])  # a draw may find no case
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     no_skill, p_value = NO_SKILL[score], (1 + np.count_nonzero(values >= real)) / (len(values) + 1)
     if np.isnan(real) or (control == "shifted dates" and max(np.ptp(values), abs(real - no_skill)) < 1e-3):  # noqa: PLR2004  # rounding

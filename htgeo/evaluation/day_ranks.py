@@ -10,6 +10,7 @@ from htgeo.core.errors import InputError
 from htgeo.core.registry import near
 from htgeo.cube.schema import area_names, layer_names
 from htgeo.evaluation.base import by_day
+from htgeo.evaluation.budgets import is_number
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def keep_places(cube: xr.Dataset, shares: Mapping[str, float]) -> KeptPlaces | N
     """
     if not shares:
         return None
-    if not all(share > 0 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:
+    if not all(is_number(share) and share > 0 for share in shares.values()) or sum(shares.values()) > 1 + 1e-9:
         message = f"minimum_shares must lie above 0 and sum to at most 1, not {dict(shares)!r}"
         raise InputError(message)
     names = cube[_layer(cube, shares)].values.astype(str)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.gridding import DELAYS
-from htgeo.cube.schema import only_label, require_days, role_of, step_days, variables_of
+from htgeo.cube.schema import as_day, only_label, require_days, role_of, step_days, variables_of
 from htgeo.features.nowcast import known_shares
 
 LOOK_BACK = "look_back"
@@ -20,6 +20,22 @@ LOOK_BACK = "look_back"
 def horizon_of(cube: xr.Dataset) -> int:
     """Return over how many days the label of a cube looks, from its day on; those of a step without a label."""
     return max((int(cube[name].attrs["horizon"]) for name in variables_of(cube, "label")), default=step_days(cube))
+
+
+def fresh_from(forecast: xr.DataArray) -> np.datetime64 | None:
+    """Return the first day whose label lies after the days that trained a forecast; None where it names no such days."""
+    if "training_days" not in forecast.attrs:
+        return None
+    trained: np.datetime64 = as_day(forecast.attrs["training_days"][-10:])
+    return trained + np.timedelta64(int(forecast.attrs.get("horizon", 1)), "D")
+
+
+def learned_from(forecast: xr.DataArray, start: Any) -> bool:
+    """Return whether the first step from a day on, None for no day, is before those that `fresh_from` begins with."""
+    fresh, times = fresh_from(forecast), forecast["time"].values
+    if fresh is None or start is None:
+        return False
+    return bool(((times >= as_day(start)) & (times < fresh)).any())
 
 
 def gap_of(cube: xr.Dataset, first: np.datetime64, *, embargo: int | str | None, delay: int | str) -> int:
@@ -48,13 +64,13 @@ def _embargo_days(cube: xr.Dataset, embargo: int | str | None) -> int:
             message = f"embargo={LOOK_BACK!r} needs features in the cube: htgeo.add_features(cube, 'default'); or give the days"
             raise CubeError(message)
         return max(int(cube[name].attrs["look_back"]) for name in features)
-    return 0 if embargo is None else _whole(embargo, f"embargo must be whole days, {LOOK_BACK!r} or None")
+    return 0 if embargo is None else whole_days(embargo, f"embargo must be whole days, {LOOK_BACK!r} or None")
 
 
 def _delay_days(cube: xr.Dataset, first: np.datetime64, delay: int | str) -> int:
     """Return the days that reports take, where asked for as estimated from what was known before the first test day."""
     if not isinstance(delay, str):
-        return _whole(delay, "delay must be whole days, or a percentile such as 'p90'")
+        return whole_days(delay, "delay must be whole days, or a percentile such as 'p90'")
     if not re.fullmatch(r"p[1-9]\d?", delay):
         message = f"delay must be whole days, or a percentile such as 'p90', not {delay!r}"
         raise InputError(message)
@@ -75,7 +91,8 @@ def _delay_days(cube: xr.Dataset, first: np.datetime64, delay: int | str) -> int
     return int(np.argmax(shares >= int(delay[1:]) / 100 - 1e-9))
 
 
-def _whole(days: Any, what: str) -> int:
+def whole_days(days: Any, what: str) -> int:
+    """Return a number of days, or raise where it is no whole number of at least 0; `what` says what it must be."""
     if isinstance(days, bool) or not isinstance(days, Integral) or days < 0:
         message = f"{what}, not {days!r}"
         raise InputError(message)

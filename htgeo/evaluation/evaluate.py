@@ -44,7 +44,8 @@ def evaluate(
     scores
         Names of scores; None takes all that fit. ``htgeo list scores`` shows them.
     start, stop
-        First and last day to score; the days of the cube by default. Days whose label is not over are left out.
+        First and last day to score; by default the first after the days that trained the forecasts, and the last day of
+        the cube. Days whose label is not over are left out.
     draws
         Bootstrap draws; 0 gives no intervals.
     level
@@ -67,11 +68,16 @@ def evaluate(
     Raises
     ------
     CubeError
-        If the cube has no risk, not one label, or no day to score.
+        If the cube has no risk, not one label, no day to score, or a hole among its days.
     UnknownNameError
         If there is no such score.
     InputError
         If there are no groups by that name, or a score does not fit the forecast.
+
+    Warns
+    -----
+    UserWarning
+        If `start` names a day that trained a forecast: its scores flatter, unless other places trained it.
 
     Examples
     --------
@@ -109,12 +115,21 @@ def score(
     model
         Name of the model.
     start, stop
-        First and last day to score.
+        First and last day to score, as for `evaluate`.
 
     Returns
     -------
     DataArray
         Without dimensions; its attributes say what it is, its best value and its source.
+
+    Raises
+    ------
+    CubeError
+        If the cube has no risk.
+    UnknownNameError
+        If there is no such score.
+    InputError
+        If the cube has no such forecast, or the score does not fit it.
 
     Examples
     --------
@@ -128,7 +143,7 @@ def score(
     import dask.array as da
     from dask import delayed
 
-    scorer = SCORES[name]
+    scorer = fitting_scores(cube, [name])[name]
     variable = forecasts(cube, [model])[model]
     kept = cube[[variable, cube[variable].attrs["label"], *_inputs(cube, variable)]]
     value = delayed(_value)(kept, name, model, start, stop)

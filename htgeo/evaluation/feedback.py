@@ -9,6 +9,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.cube.schema import check_cube, only_label, require, space, step_days, variables_of
 from htgeo.evaluation.base import ratio
+from htgeo.evaluation.bootstrap import check_seed
 
 RULES = {
     "uncorrected": "all records count alike",
@@ -39,10 +40,11 @@ class FeedbackReport:
 
     @property
     def drift_cut(self) -> float:
-        """The share of the drift of the last four weeks that the correction removes; NaN where visits discover nothing."""
+        """The share of the drift of the last four weeks that the correction removes; NaN where nothing drifts."""
         drift = self._last("drift")
         before, after = abs(drift["uncorrected"]), abs(drift["corrected"])
-        return 1 - after / before if self.table.attrs["visited"] > self.table.attrs["report"] else float("nan")
+        discovers = self.table.attrs["visited"] > self.table.attrs["report"]
+        return 1 - after / before if discovers and before else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for ``scores.json``: the facts, and the last four weeks by rule."""
@@ -139,6 +141,7 @@ def simulate_feedback(
     """
     rates = _rates(cube_or_rates)
     _check(weeks=weeks, history=history, runs=runs)
+    check_seed(seed)
     if not (0 < share < 1 and 0 < report <= 1 and 0 <= discover <= 1):
         message = f"share must lie between 0 and 1, report above 0 up to 1, discover from 0 to 1, not {share!r}, {report!r} and {discover!r}"
         raise InputError(message)

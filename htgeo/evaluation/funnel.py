@@ -11,7 +11,7 @@ from htgeo.core.registry import near
 from htgeo.cube.schema import as_day, require, role_of, variables_of
 from htgeo.evaluation.alerts import AlertRule, flag, forecast_of
 from htgeo.evaluation.base import ratio
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.day_ranks import keep_places
 from htgeo.evaluation.samples import Samples, samples
 from htgeo.evaluation.thresholds import learned_span
@@ -147,7 +147,7 @@ def funnel(
     allow_learned
         Whether days that the rule was chosen on may be counted; they flatter it.
     start, stop
-        First and last day; the days of the cube by default.
+        First and last day; by default the first after the training days, and the last of the cube.
     draws
         Bootstrap draws of blocks of seven days (or twice the horizon); 0 gives no intervals.
     level
@@ -178,6 +178,7 @@ def funnel(
     >>> found["reviewed"].count <= found["flagged"].count
     True
     """
+    check_draws(draws, level, seed)
     if hide_below < 0 or (reviewed_per_day is not None and not reviewed_per_day > 0):
         message = (
             f"reviewed_per_day must be above 0 and hide_below at least 0, not {reviewed_per_day!r} and {hide_below!r}"

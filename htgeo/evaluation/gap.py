@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.evaluation.base import Sample
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.compare import direction
 from htgeo.evaluation.samples import fitting_scores, samples
 
@@ -77,7 +77,7 @@ def gap_closed(
     score
         Name of the score.
     start, stop
-        First and last day to score; the days of the cube by default.
+        First and last day to score; by default the first after the training days, and the last of the cube.
     draws
         Bootstrap draws of blocks of days, the same for all three; 0 gives no interval.
     level
@@ -107,6 +107,7 @@ def gap_closed(
     >>> ht.gap_closed(cube, "historical_rate", start="2021-05-01", draws=0).value
     0.0
     """
+    check_draws(draws, level, seed)
     scorer = fitting_scores(cube, [score])[score]
     direction(score)
     found = samples(cube, [model, baseline], start=start, stop=stop)

@@ -24,6 +24,8 @@ def neighbors(sample: Sample) -> "csr_array":
 
     places = len(sample.cell)
     ranks = np.arange(min(NEAREST, places - 1)) + 2  # the nearest is the area itself
+    if not len(ranks):
+        return csr_array((places, places))
     near = cKDTree(unit_vectors(sample.lon, sample.lat)).query(unit_vectors(sample.lon, sample.lat), k=ranks)[1]
     row = np.repeat(np.arange(places), len(ranks))
     return csr_array((np.ones(len(row)), (row, near.ravel())), shape=(places, places))

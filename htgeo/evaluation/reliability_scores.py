@@ -8,7 +8,7 @@ import xarray as xr
 
 from htgeo.core.errors import InputError
 from htgeo.evaluation.base import Sample, Score, ratio
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.samples import outcome_facts, samples
 
 BINS = 20
@@ -119,7 +119,7 @@ def calibration_curve(
     bins
         Number of bins, at least 1; equal forecasts share a bin, so there can be fewer.
     start, stop
-        First and last day to score; the days of the cube by default.
+        First and last day to score; by default the first after the training days, and the last of the cube.
     draws
         Bootstrap draws of blocks of days; 0 gives no intervals.
     level
@@ -150,8 +150,9 @@ def calibration_curve(
     >>> bool(curve["observed"][-1] > curve["observed"][0])
     True
     """
-    if bins < 1:
-        message = f"bins must be at least 1, not {bins!r}"
+    check_draws(draws, level, seed)
+    if not isinstance(bins, int) or bins < 1:
+        message = f"bins must be a whole number of at least 1, not {bins!r}"
         raise InputError(message)
     found = samples(cube, [model], start=start, stop=stop)
     sums = bin_sums(found.by_model[model], bins)

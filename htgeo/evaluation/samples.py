@@ -1,5 +1,6 @@
 """What a cube holds to be scored: one sample a forecast, all over the same cell-days."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,9 +10,20 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import near
-from htgeo.cube.schema import as_day, check_cube, layer_names, require, role_of, space, step_days, variables_of
+from htgeo.cube.schema import (
+    as_day,
+    check_cube,
+    even_steps,
+    layer_names,
+    require,
+    role_of,
+    space,
+    step_days,
+    variables_of,
+)
 from htgeo.evaluation.base import SCORES, Sample, Score
 from htgeo.evaluation.bootstrap import BLOCK_DAYS, block_of, effective_events
+from htgeo.evaluation.embargo import fresh_from, learned_from
 from htgeo.grid.cells import parents
 from htgeo.labels.within import coming_sum
 
@@ -103,6 +115,7 @@ def _part(sample: Sample, cells: np.ndarray, times: np.ndarray) -> Sample:
         base_rate=sample.base_rate,
         unit=unit.astype(np.int32),
         cell=sample.cell[cells],
+        day=None if sample.day is None else sample.day[times],
     )
 
 
@@ -158,7 +171,7 @@ def samples(
     models
         Names without ``risk_`` or ``expected_``; None takes all.
     start, stop
-        First and last day; the days of the cube by default.
+        First and last day; by default the first after the training days of all of them, and the last of the cube.
     resample
         Blocks of the bootstrap: ``time``, weeks (or twice the horizon); ``space-time``, weeks by parent cells two
         levels up (by areas, where the cube has areas instead of cells).
@@ -166,7 +179,12 @@ def samples(
     Raises
     ------
     CubeError
-        If the cube has no forecast, forecasts of different labels, or no day to score.
+        If the cube has no forecast, forecasts of different labels, no day to score, or a hole among the days.
+
+    Warns
+    -----
+    UserWarning
+        If `start` names a day that trained a forecast.
     """
     if resample not in ("time", "space-time"):
         message = f"resample must be 'time' or 'space-time', not {resample!r}"
@@ -174,11 +192,11 @@ def samples(
     found = forecasts(cube, models or ())
     chosen = {name: variable for name, variable in found.items() if models is None or name in models}
     label = _label(cube, list(chosen.values()))
-    days = _days(cube, start, stop)
+    days = _days(cube, list(chosen.values()), start, stop)
     step, horizon = step_days(cube), int(label.attrs["horizon"])
     reach = days["time"].values[-1] + np.timedelta64(horizon - step, "D")
-    counts = cube[label.attrs["layer"]].sel(time=slice(as_day(start), reach)).compute()
-    loaded = days[[*chosen.values(), str(label.name)]].compute()
+    counts = _counts(cube, str(label.attrs["layer"]), days["time"].values[0], reach)
+    loaded = days[[*chosen.values(), str(label.name)]].transpose(space(cube), "time", ...).compute()
     events = coming_sum(counts.values, horizon // step)[:, : days.sizes["time"]]
     observed = loaded[str(label.name)].values
     known = np.logical_and.reduce(
@@ -204,6 +222,7 @@ def samples(
             base_rate=float(cube[name].attrs.get("base_rate", observed[:, over][known].mean())),
             unit=unit,
             cell=cube[space(cube)].values,
+            day=(times - times[0]) // np.timedelta64(step, "D"),
         )
         for model, name in chosen.items()
     }
@@ -220,14 +239,36 @@ def samples(
     )
 
 
-def _days(cube: xr.Dataset, start: str | None, stop: str | None) -> xr.Dataset:
-    """Return the cube from `start` to `stop`; it must have a day there."""
-    days = cube.sel(time=slice(as_day(start), as_day(stop)))
+def _days(cube: xr.Dataset, names: list[str], start: str | None, stop: str | None) -> xr.Dataset:
+    """Return the cube from `start`, by default the first day that trained none of the forecasts, to `stop`."""
+    if not cube.indexes["time"].is_monotonic_increasing:
+        message = "the days are not sorted, so they cannot be scored; sort the cube first: cube.sortby('time')"
+        raise CubeError(message)
+    first, learned = as_day(start), {name: day for name in names if (day := fresh_from(cube[name])) is not None}
+    last = max(learned, key=lambda name: learned[name], default="")
+    if last and learned_from(cube[last], first):
+        message = f"the days to {cube[last].attrs['training_days'][-10:]} trained {last!r}; with its horizon scores are honest on the days from {str(learned[last])[:10]} on, before that they flatter, unless it was trained in other places"
+        warnings.warn(message, UserWarning, stacklevel=4)
+    first = learned[last] if last and first is None else first
+    days = cube.sel(time=slice(first, as_day(stop)))
     if not days.sizes["time"]:
         has = [str(day)[:10] for day in cube["time"].values[[0, -1]]] if cube.sizes["time"] else []
-        message = f"no day to score between {start} and {stop}; the cube has {' to '.join(has) or 'no day'}"
+        after = f" after the training days of {last!r}; name the first day with start= to score these" if last else ""
+        message = (
+            f"no day to score between {str(first)[:10]} and {stop}{after}; the cube has {' to '.join(has) or 'no day'}"
+        )
         raise CubeError(message)
     return days
+
+
+def _counts(cube: xr.Dataset, layer: str, first: np.datetime64, last: np.datetime64) -> xr.DataArray:
+    """Return the events of all days that the labels reach into; a label cannot be followed over a hole."""
+    days = cube.sel(time=slice(first, last))
+    if not even_steps(days):
+        ends = " to ".join(str(day)[:10] for day in days["time"].values[[0, -1]])
+        message = f"the days {ends} have holes, over which the events of a label cannot be counted; score the whole cube, and parts of it with start, stop or by='month'"
+        raise CubeError(message)
+    return require(days, layer, "layer").transpose(space(cube), "time").compute()
 
 
 def _label(cube: xr.Dataset, names: list[str]) -> xr.DataArray:

@@ -8,6 +8,7 @@ import xarray as xr
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.near import disk_of
 from htgeo.cube.schema import CELL, check_cube, require_cells, space
+from htgeo.evaluation.bootstrap import check_seed
 from htgeo.evaluation.folds import Fold, place_names
 from htgeo.grid.cells import parents as parents_of
 from htgeo.grid.neighbors import MAX_RINGS
@@ -58,6 +59,7 @@ def spatial_blocks(cube: xr.Dataset, *, parents: int = 6, folds: int = 5, seed: 
     """
     check_cube(cube)
     require_cells(cube, "a split by parent cells")
+    check_seed(seed)
     level = int(cube[CELL].attrs["level"])
     if not isinstance(parents, int) or not 0 <= parents < level:
         message = (

@@ -7,7 +7,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import as_day, check_cube, even_steps, step_days, steps
-from htgeo.evaluation.embargo import gap_of, horizon_of
+from htgeo.evaluation.embargo import gap_of, horizon_of, whole_days
 from htgeo.evaluation.folds import DAY, Fold
 
 
@@ -55,7 +55,7 @@ def split_time(cube: xr.Dataset, date: str, *, gap: int | None = None) -> tuple[
     check_cube(cube)
     horizon = horizon_of(cube)
     least = horizon - step_days(cube)
-    gap = least if gap is None else gap
+    gap = least if gap is None else whole_days(gap, "gap must be whole days, or None")
     if gap < least:
         message = f"a gap of {gap} days lets labels of the training days reach into the test days; the horizon of {horizon} days demands at least {least}"
         raise InputError(message)

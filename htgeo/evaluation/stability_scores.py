@@ -19,7 +19,7 @@ def flagged(sample: Sample, share: float) -> np.ndarray:
 
 
 class Stability(Score, abstract=True):
-    """Area flagged on two scored days in a row over the area flagged on either (Jaccard index).
+    """Area flagged on a day and on the next over the area flagged on either (Jaccard index).
 
     1 where the same cells are flagged every day. No value is best: a map that never moves needs no daily forecast, one
     that jumps cannot be staffed. Of maps that capture alike, the calmer one is easier to use.
@@ -36,6 +36,8 @@ class Stability(Score, abstract=True):
         area = flagged(sample, self.share) * sample.area[:, None]
         both, either = np.zeros(area.shape), np.zeros(area.shape)
         paired = sample.known[:, 1:] & sample.known[:, :-1]
+        if sample.day is not None:
+            paired = paired & (np.diff(sample.day) == 1)
         both[:, 1:] = np.minimum(area[:, 1:], area[:, :-1]) * paired
         either[:, 1:] = np.maximum(area[:, 1:], area[:, :-1]) * paired
         return Totals(sample.total(both), sample.total(either))

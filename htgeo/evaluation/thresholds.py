@@ -9,11 +9,12 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import as_day
-from htgeo.evaluation.alerts import NUMBER, AlertRule, sweep_table
+from htgeo.evaluation.alerts import NUMBER, AlertRule, places_of, sweep_table
 from htgeo.evaluation.base import Sample, ratio
-from htgeo.evaluation.bootstrap import draw_units, interval
+from htgeo.evaluation.bootstrap import check_draws, draw_units, interval
 from htgeo.evaluation.budgets import BUDGETS, WEEK, Budget, Cost, FBeta, Objective, Recall
 from htgeo.evaluation.day_ranks import day_ranks, in_order, keep_places
+from htgeo.evaluation.embargo import fresh_from, learned_from
 from htgeo.evaluation.samples import Samples, forecasts, samples
 
 DRAWN_THRESHOLDS = 1000
@@ -112,25 +113,11 @@ def choose_threshold(
     >>> rule.reached["cells_per_day"]["value"] <= 10
     True
     """
-    aim = Recall() if objective == "recall" else objective
-    if not isinstance(aim, Objective):
-        message = (
-            f"objective must be 'recall', FBeta(beta) or Cost(false_alert, missed_event, visit), not {objective!r}"
-        )
-        raise InputError(message)
-    if budget is not None and not isinstance(budget, Budget):
-        message = f"a budget is one of {', '.join(kind.__name__ for kind in BUDGETS.values())}, such as CellsPerDay(50), not {budget!r}"
-        raise InputError(message)
-    if budget is None and (every_day or isinstance(aim, Recall)):
-        message = f"{'every_day' if every_day else 'the objective recall'} needs a budget, such as CellsPerDay(50)"
-        raise InputError(message)
+    check_draws(draws, level, seed)
+    aim = _aim(objective, budget, every_day=every_day)
     days = _validation_days(cube, model, start, stop)
     found = samples(days, [model])
-    sample = found.by_model[model]
-    positive = np.nan_to_num(np.minimum(sample.observed, 1))
-    if not positive.any():
-        message = f"no cell has an event within the horizon on the validation days {_text(found.times[0])} to {_text(found.times[-1])}: give more days"
-        raise CubeError(message)
+    sample, positive = found.by_model[model], _positive(found, model)
     step, shares = found.step, dict(minimum_shares or {})
     ranked = _in_rank_order(days, sample, shares, budget if every_day else None, step)
     threshold, ends = _candidates(ranked)
@@ -150,6 +137,7 @@ def choose_threshold(
     return AlertRule(
         model=model,
         label=found.label,
+        places=places_of(cube),
         threshold=float(threshold[best]),
         interval=_ends(chosen, level, found.units),
         budget=budget,
@@ -165,6 +153,32 @@ def choose_threshold(
     )
 
 
+def _aim(objective: Literal["recall"] | Objective, budget: Budget | None, *, every_day: bool) -> Objective:
+    """Return the objective, or raise where it and the budget cannot be used together."""
+    aim = Recall() if objective == "recall" else objective
+    if not isinstance(aim, Objective):
+        message = (
+            f"objective must be 'recall', FBeta(beta) or Cost(false_alert, missed_event, visit), not {objective!r}"
+        )
+        raise InputError(message)
+    if budget is not None and not isinstance(budget, Budget):
+        message = f"a budget is one of {', '.join(kind.__name__ for kind in BUDGETS.values())}, such as CellsPerDay(50), not {budget!r}"
+        raise InputError(message)
+    if budget is None and (every_day or isinstance(aim, Recall)):
+        message = f"{'every_day' if every_day else 'the objective recall'} needs a budget, such as CellsPerDay(50)"
+        raise InputError(message)
+    return aim
+
+
+def _positive(found: Samples, model: str) -> np.ndarray:
+    """Return 1 for each cell-day with an event within the horizon, 0 for others; there must be one."""
+    positive: np.ndarray = np.nan_to_num(np.minimum(found.by_model[model].observed, 1))
+    if not positive.any():
+        message = f"no cell has an event within the horizon on the validation days {_text(found.times[0])} to {_text(found.times[-1])}: give more days"
+        raise CubeError(message)
+    return positive
+
+
 def learned_span(found: Samples) -> tuple[str, str]:
     """Return the first and the last day whose events the labels of the samples hold."""
     reach = found.times[-1] + np.timedelta64(found.horizon - 1, "D")
@@ -178,12 +192,10 @@ def _text(day: np.datetime64) -> str:
 def _validation_days(cube: xr.Dataset, model: str, start: str | None, stop: str | None) -> xr.Dataset:
     """Return the days of a cube that a rule may be chosen on: none that the model was trained on."""
     forecast = cube[forecasts(cube, [model])[model]]
-    first = as_day(start)
-    if "training_days" in forecast.attrs:
-        trained = forecast.attrs["training_days"][-10:]
-        fresh = as_day(trained) + np.timedelta64(int(forecast.attrs["horizon"]), "D")
-        if first is not None and first < fresh:
-            message = f"the days to {trained} trained {forecast.name!r}; with its horizon a threshold can be chosen on the days from {_text(fresh)} on, not from {start}"
+    first, fresh = as_day(start), fresh_from(forecast)
+    if fresh is not None:
+        if learned_from(forecast, start):
+            message = f"the days to {forecast.attrs['training_days'][-10:]} trained {forecast.name!r}; with its horizon a threshold can be chosen on the days from {_text(fresh)} on, not from {start}"
             raise InputError(message)
         first = first or fresh
     days = cube.sel(time=slice(first, as_day(stop)))

@@ -7,7 +7,7 @@ import xarray as xr
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.registry import Registry
-from htgeo.cube.schema import check_cube, require, role_of, stamp, step_days, variables_of
+from htgeo.cube.schema import check_cube, even_steps, require, role_of, stamp, step_days, variables_of
 
 LABELS: "Registry[type[Label]]" = Registry("label")
 
@@ -63,7 +63,7 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
     Raises
     ------
     CubeError
-        If the cube has no such layer of counts, or has a label already.
+        If the cube has no such layer of counts, has a label already, or a hole among its days.
     InputError
         If the horizon is not a whole number of steps of the cube.
 
@@ -85,6 +85,9 @@ def add_label(cube: xr.Dataset, label: Label) -> xr.Dataset:
         raise CubeError(message)
     if "freq" in cube.attrs:
         message = f"a label needs steps of a fixed number of days, those of this cube are of freq={cube.attrs['freq']!r}; aggregate by freq='W' or 'D'"
+        raise CubeError(message)
+    if not even_steps(cube):
+        message = "a label needs a time axis in order and without holes, since it counts steps; add it to the whole cube first, and take days afterwards"
         raise CubeError(message)
     values = label.values(counts.assign_attrs(step_days=step_days(cube)) if step_days(cube) > 1 else counts)
     name = label.variable

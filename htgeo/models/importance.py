@@ -12,6 +12,7 @@ from htgeo.core.progress import steps
 from htgeo.core.registry import near
 from htgeo.cube.schema import only_label, select_days, space
 from htgeo.models.base import Model
+from htgeo.models.boosting import Booster
 from htgeo.models.calibration import log_loss, poisson_loss
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def permutation_importance(
     _check_families(model, families)
     rng = np.random.default_rng(seed)
     orders = {dim: rng.permutation(cube.sizes[dim]) for dim in (space(cube), "time")}
+    model.predict(cube)  # raises where the cube does not fit the model
     usual = _loss(cube, model, time)
     rows = {}
     with steps("shuffling families of features", len(families)) as advance:
@@ -162,11 +164,20 @@ def _shuffled(variable: xr.DataArray, orders: Mapping[str, np.ndarray]) -> xr.Da
     return variable.copy(data=moved.data)
 
 
+def _risk_on(cube: xr.Dataset, model: Model, days: np.ndarray) -> xr.DataArray:
+    """Return the risk of some days; a booster forecasts no others."""
+    if not isinstance(model, Booster):
+        return model.predict(cube).sel(time=days)
+    first = int(np.searchsorted(cube["time"].values, days[0]))
+    return model.risk_on(cube, slice(first, first + len(days)))
+
+
 def _loss(cube: xr.Dataset, model: Model, time: slice | None) -> float:
     """Return the mean loss of the forecast, block by block."""
-    both = xr.Dataset({"risk": model.predict(cube), "label": only_label(cube)}).reset_coords(drop=True)
+    both = xr.Dataset({"label": only_label(cube)})
     if time is not None:
         both = select_days(both, time)
+    both = both.assign(risk=_risk_on(cube, model, both["time"].values)).reset_coords(drop=True)
     loss_of = log_loss if model.label_["probability"] else poisson_loss
     total, size = 0.0, 0
     for block in iter_blocks(both):

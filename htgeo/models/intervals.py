@@ -35,7 +35,11 @@ class Span:
 
     def facts(self, days: np.ndarray, level: float) -> dict[str, Any]:
         """Return what a result says of itself."""
-        return {"level": level, "calibration_days": " to ".join(str(days[i])[:10] for i in (self.first, self.stop - 1))}
+        return {"level": level, "calibration_days": self.text(days)}
+
+    def text(self, days: np.ndarray) -> str:
+        """Return the first and the last day on which intervals are learned."""
+        return " to ".join(str(days[i])[:10] for i in (self.first, self.stop - 1))
 
 
 def expected_counts(
@@ -80,12 +84,13 @@ def expected_counts(
     -------
     Dataset
         ``expected``, ``low``, ``high`` and ``observed`` on (by, time), ``days`` counted on (time); time is the first day
-        of the period. Whole counts make intervals hold more than `level` where few events are expected.
+        of the period. Whole counts make intervals hold more than `level` where few events are expected. Where a cell has
+        no forecast on a day, the period of its area has none.
 
     Raises
     ------
     CubeError
-        If the calibration days would overlap the training days, or no day is left.
+        If the calibration days would overlap the training days or have no forecast, or no day is left.
     InputError
         If an option cannot be used.
 
@@ -107,7 +112,7 @@ def expected_counts(
         message = f"days must be at least {PERIODS[freq]} for freq={freq!r}, not {days}"
         raise InputError(message)
     span = span_of(cube, risk, start, days)
-    forecast, seen = _area_days(cube, risk, land_shares(cube, by))
+    forecast, seen, missing = _area_days(cube, risk, land_shares(cube, by), span)
     forecast *= scale_of(cube, risk, *counted(cube, risk, span)) / int(cube[risk].attrs["horizon"])
     learned = [_chunks(values[:, span.first : span.stop], PERIODS[freq]) for values in (forecast, seen)]
     periods, at = np.unique(_first_days(cube["time"].values[span.given :], freq), return_inverse=True)
@@ -115,7 +120,12 @@ def expected_counts(
     expected, observed = forecast[:, span.given :] @ into, seen[:, span.given :] @ into
     deviation, chance = _deviations(*learned)
     ends = [_quantile(expected, deviation, chance, q) for q in ((1 - level) / 2, (1 + level) / 2)]
-    made = {"expected": expected, "low": ends[0], "high": ends[1], "observed": observed}
+    unknown = missing[:, span.given :] @ into > 0
+    made = {
+        name: np.where(unknown, np.nan, one)
+        for name, one in zip(("expected", "low", "high"), (expected, *ends), strict=True)
+    }
+    made["observed"] = observed
     texts = ("expected count", "lower end of the interval", "upper end of the interval", "count of the cube")
     variables = {
         name: ((by, "time"), values, {"units": "1", "long_name": text})
@@ -149,6 +159,9 @@ def span_of(cube: xr.Dataset, risk: str, start: str | None, days: int) -> Span:
     if not days > 0:
         message = f"days must be above 0, not {days!r}"
         raise InputError(message)
+    if "training_days" not in cube[risk].attrs:
+        message = f"{risk!r} does not say which days trained it, so no later days can be told; add it with htgeo.add_risk(cube, model)"
+        raise CubeError(message)
     time, gap = cube["time"].values, int(cube[risk].attrs["horizon"]) - 1
     trained = np.datetime64(cube[risk].attrs["training_days"][-10:])
     earliest = int(np.searchsorted(time, trained, side="right")) + gap
@@ -170,6 +183,9 @@ def counted(cube: xr.Dataset, risk: str, span: Span) -> tuple[np.ndarray, np.nda
     days = slice(span.first, span.stop + horizon - 1)
     counts = coming_sum(cube[cube[risk].attrs["layer"]].isel(time=days).values, horizon)[:, : forecast.shape[1]]
     known = ~(np.isnan(forecast) | np.isnan(counts))
+    if not known.any():
+        message = f"no calibration day of {risk!r} ({span.text(cube['time'].values)}) has a forecast: add it to the whole cube with htgeo.add_risk, or give another start"
+        raise CubeError(message)
     return forecast[known], counts[known].astype(float)
 
 
@@ -184,17 +200,25 @@ def scale_of(cube: xr.Dataset, risk: str, forecast: np.ndarray, counts: np.ndarr
     return float(max(together, 1.0) * -np.expm1(-forecast).sum() / forecast.sum())
 
 
-def _area_days(cube: xr.Dataset, risk: str, areas: "csr_array") -> tuple[np.ndarray, np.ndarray]:
-    """Return forecasts and counts by area and day, block of cells by block."""
+def _area_days(
+    cube: xr.Dataset, risk: str, areas: "csr_array", span: Span
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return forecasts, counts, and cells without a forecast by area and day, block of cells by block.
+
+    On the days that intervals are learned on, a cell without a forecast counts in neither of them.
+    """
     layer, probability = cube[risk].attrs["layer"], role_of(cube[risk]) == "risk"
-    forecast, seen = (np.zeros((areas.shape[0], cube.sizes["time"])) for _ in range(2))
-    start = 0
+    forecast, seen, missing = (np.zeros((areas.shape[0], cube.sizes["time"])) for _ in range(3))
+    start, learned = 0, np.arange(cube.sizes["time"]) < span.given
     for block in iter_blocks(cube[[risk, layer]]):
         part = areas[:, start : start + block.sizes[space(cube)]]
-        forecast += part @ forecast_of(block[risk].values, probability=probability)
-        seen += part @ block[layer].values.astype(float)
+        values = forecast_of(block[risk].values, probability=probability)
+        unknown = np.isnan(values)
+        forecast += part @ np.where(unknown, 0.0, values)
+        seen += part @ np.where(unknown & learned, 0.0, block[layer].values.astype(float))
+        missing += part @ unknown.astype(float)
         start += block.sizes[space(cube)]
-    return forecast, seen
+    return forecast, seen, missing
 
 
 def _chunks(values: np.ndarray, days: int) -> np.ndarray:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Literal, Self
 
 import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import iter_blocks, two_axes
-from htgeo.core.errors import CubeError
+from htgeo.core.errors import CubeError, InputError
 from htgeo.core.progress import steps
 from htgeo.cube.schema import only_label, require, role_of, space, variables_of
 
@@ -141,6 +142,8 @@ def to_matrix(
     ------
     CubeError
         If the cube has no features or not exactly one label.
+    InputError
+        If negatives cannot be drawn so.
 
     Examples
     --------
@@ -165,6 +168,7 @@ def draw_samples(
     seed: int = 0,
 ) -> Samples:
     """Return the samples of `to_matrix` without their features, which are still to be read."""
+    _check_draw(negatives_per_positive, draw, seed)
     names = variables_of(cube, "feature")
     if not names:
         message = "the cube has no features; add some: htgeo.add_features(cube, 'default')"
@@ -187,6 +191,19 @@ def draw_samples(
     weight = np.ones_like(y) if keep == 1 else np.where(y > 0, np.float32(1), np.float32(1 / keep))
     categorical = tuple(name for name in names if "categories" in cube[name].attrs)
     return Samples(cube, y, weight, cell, time, tuple(names), categorical, edges, first)
+
+
+def _check_draw(per_positive: float | None, draw: str, seed: int) -> None:
+    """Raise unless samples can be drawn so."""
+    if per_positive is not None and not (isinstance(per_positive, Real) and per_positive > 0):
+        message = f"negatives_per_positive must be a number above 0, or None to keep all, not {per_positive!r}"
+        raise InputError(message)
+    if draw not in ("uniform", "stratified"):
+        message = f"draw must be 'uniform' or 'stratified', not {draw!r}"
+        raise InputError(message)
+    if not isinstance(seed, Integral) or seed < 0:
+        message = f"seed must be a whole number of at least 0, not {seed!r}"
+        raise InputError(message)
 
 
 def _share_of_negatives(label: xr.DataArray, per_positive: float | None) -> float:

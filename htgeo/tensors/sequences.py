@@ -9,7 +9,7 @@ import xarray as xr
 
 from htgeo.core.blocks import iter_blocks, two_axes
 from htgeo.core.errors import CubeError, InputError
-from htgeo.cube.schema import only_label, space, variables_of
+from htgeo.cube.schema import even_steps, only_label, space, variables_of
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
     Raises
     ------
     CubeError
-        If the cube has no features, not exactly one label, or fewer days than a window.
+        If the cube has no features, not exactly one label, a hole among its days, or fewer days than a window.
     InputError
-        If `steps` is not at least 1.
+        If `steps` is no whole number of at least 1.
 
     Examples
     --------
@@ -150,8 +150,8 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
     >>> block.X.shape[2:], block.samples().shape == (block.y.size, 7, 1)
     ((7, 1), True)
     """
-    if not steps >= 1:
-        message = f"steps must be at least 1 day, not {steps!r}"
+    if not isinstance(steps, int) or steps < 1:
+        message = f"steps must be a whole number of days of at least 1, not {steps!r}"
         raise InputError(message)
     names = variables_of(cube, "feature")
     if not names:
@@ -160,6 +160,9 @@ def to_sequences(cube: xr.Dataset, steps: int = 28) -> Sequences:
     label = only_label(cube)
     if cube.sizes["time"] < steps:
         message = f"the cube has {cube.sizes['time']} days, fewer than a window of {steps}; give fewer steps"
+        raise CubeError(message)
+    if not even_steps(cube):
+        message = "a window needs a time axis in order and without holes; take its days from the whole cube with cube.sel(time=slice(…))"
         raise CubeError(message)
     lazy = [cube[name] for name in names if cube[name].chunks is not None and space(cube) in cube[name].dims]
     if lazy:
