@@ -71,6 +71,7 @@ if TYPE_CHECKING:  # loaded when first asked for, so that the import stays light
         read_release,
         release,
         release_table,
+        release_view,
         write_release,
     )
     from htgeo.evaluation import (
@@ -379,6 +380,7 @@ __all__ = [
     "read_series",
     "release",
     "release_table",
+    "release_view",
     "response_workflow",
     "rollback",
     "rolling_origin",

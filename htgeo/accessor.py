@@ -40,6 +40,7 @@ class HtAccessor:
         tiles: bool = False,
         events: str | None = None,
         source: str = "",
+        audience: Literal["internal", "public"] = "internal",
     ) -> Any:
         """Return the map of a day as a figure whose ``save`` writes the page of all days; see `htgeo.map_risk`."""
         from htgeo.maps import map_risk
@@ -54,6 +55,7 @@ class HtAccessor:
             tiles=tiles,
             events=events,
             source=source,
+            audience=audience,
         )
 
     def export(

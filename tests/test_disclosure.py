@@ -1,5 +1,6 @@
 """What may leave the house: releases, their ledger, and the attack."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog
@@ -27,6 +28,8 @@ from htgeo.disclosure import (
     release_table,
     write_release,
 )
+from htgeo.disclosure.levels import ladder
+from htgeo.disclosure.public import in_steps
 from htgeo.disclosure.suppress import round_counts, suppress, with_totals
 
 K = 11
@@ -121,14 +124,14 @@ def test_attack__finds_a_day_by_subtracting_overlapping_periods():
 
 def test_attack__finds_a_part_by_subtracting_levels():
     parts = naive({"A": 20, "B": None})
-    whole = naive({"North": 26}, members="A B")
+    whole = naive({"North": 26}, members="A|B")
     found = attack([parts, whole])
     assert found[["place", "low", "high"]].values.tolist() == [["B", 6, 6]]
 
 
 def test_attack__subtracts_what_agrees_though_another_release_contradicts():
     later = naive({"A": 60})
-    found = attack([naive({"A": 20, "B": None}), naive({"North": 26}, members="A B"), later])
+    found = attack([naive({"A": 20, "B": None}), naive({"North": 26}, members="A|B"), later])
     assert found[["how", "place", "low", "high"]].values.tolist() == [["computed", "B", 6, 6]]
 
 
@@ -221,6 +224,169 @@ def test_release__another_level_that_reveals_a_hidden_count_is_refused(tmp_path)
     assert len(read_ledger(ledger)) == 1
 
 
+@pytest.mark.parametrize("order", [("quarter", "jan", "feb"), ("jan", "feb", "quarter"), ("jan", "quarter", "feb")])
+def test_release__a_part_left_over_by_a_chain_of_overlapping_releases_is_refused(tmp_path, order):
+    """January and February do not overlap, but both do with the quarter, so that it tells March."""
+    daily = np.zeros((4, 90))
+    daily[:, 5], daily[:, 40], daily[:, 70] = 40, 40, 5
+    periods = {
+        "jan": {"freq": "month", "time": slice("2021-01-01", "2021-01-31")},
+        "feb": {"freq": "month", "time": slice("2021-02-01", "2021-02-28")},
+        "quarter": {"freq": "quarter"},
+    }
+    cube = city_of_areas(daily)
+    options = {"levels": ["precinct"], "rounding": 1, "max_hidden": 1, "ledger": tmp_path / "ledger.jsonl"}
+    made = [release(cube, "case", **periods[name], **options) for name in order[:2]]
+    with pytest.raises(InputError, match=r"a part that no release gives, 2021-01-01 to 2021-03-31, 5 to 5"):
+        release(cube, "case", **periods[order[2]], **options)
+    assert attack(made).empty
+
+
+def test_release__what_an_earlier_larger_k_hid_is_still_refused(tmp_path):
+    daily = np.zeros((4, 31))
+    daily[:, 0] = [7, 30, 30, 8]
+    cube, options = city_of_areas(daily), {"levels": ["precinct"], "rounding": 1, "ledger": tmp_path / "ledger.jsonl"}
+    release(cube, "case", **options)
+    with pytest.raises(InputError, match=r"counts below 11: published, P00, .* 7 to 7"):
+        release(cube, "case", k=5, **options)
+
+
+def named_areas(names: list[str], counts: list[int]) -> xr.Dataset:
+    daily = np.zeros((len(names), 31))
+    daily[:, 0] = counts
+    return city_of_areas(daily).assign_coords(precinct=names)
+
+
+def test_release__areas_merged_otherwise_are_refused(tmp_path):
+    options = {"levels": ["precinct"], "rounding": 1, "ledger": tmp_path / "ledger.jsonl"}
+    release(named_areas(["120", "121", "122", "123"], [5, 30, 30, 40]), "case", **options)
+    with pytest.raises(InputError, match=r"other places \(4 of precinct, now 3 of precinct\)"):
+        release(named_areas(["120/121", "122", "123"], [35, 30, 40]), "case", **options)
+    release(named_areas(["122", "123"], [30, 40]), "case", **options)
+
+
+def test_release__names_with_blanks_are_places_of_their_own():
+    made = release(named_areas(["A North", "B North", "B South"], [30, 3, 0]), "case", levels=["precinct"], rounding=1)
+    table = release_table(made)
+    assert table["members"].tolist()[0] == "A North"
+    assert attack([made]).empty
+    table.loc[table["place"] == "A North", ["count", "low", "high"]] = 30.0
+    table.loc[table["place"] == "all", ["count", "low", "high"]] = 33.0
+    found = attack([table])
+    assert found.loc[found["place"] == "B North", ["low", "high"]].values.tolist() == [[3, 3]]
+
+
+@pytest.mark.slow
+def test_release__months_quarters_and_the_year_by_two_levels_give_nothing_away(tmp_path):
+    cases, known = late_city(1)
+    cube, made, refused = as_of(cases, known * 0, 365), [], 0
+    spans = [
+        (freq, span)
+        for freq in ("month", "quarter", "year")
+        for span in pd.period_range("2021-01-01", "2021-12-31", freq=freq[0].upper())
+    ]
+    for level in ("precinct", "borough"):
+        for freq, span in spans:
+            days = slice(str(span.start_time)[:10], str(span.end_time)[:10])
+            options = {"levels": [level], "freq": freq, "rounding": 1, "ledger": tmp_path / "ledger.jsonl"}
+            try:
+                made.append(release(cube, "case", time=days, **options))
+            except InputError:
+                refused += 1
+    assert refused
+    assert {one.attrs["freq"] for one in made} == {"month", "quarter", "year"}
+    assert attack(made).empty
+
+
+def test_read_ledger__a_line_that_lacks_a_fact_is_refused(tmp_path):
+    ledger = tmp_path / "ledger.jsonl"
+    release(named_areas(["1", "2"], [30, 40]), "case", ledger=ledger)
+    line = json.loads(ledger.read_text())
+    del line["part_of"], line["hash"]
+    line["hash"] = hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
+    ledger.write_text(json.dumps(line) + "\n")
+    with pytest.raises(InputError, match="is no release ledger: 'part_of'"):
+        read_ledger(ledger)
+
+
+@pytest.mark.parametrize("order", [("case", "case_night"), ("case_night", "case")])
+def test_release__a_layer_and_a_part_of_it_are_not_both_released(tmp_path, order):
+    cube, ledger = named_areas(["1", "2"], [30, 40]), tmp_path / "ledger.jsonl"
+    night = stamp(cube["case"] // 2, "case_night", "count", "1", "cases at night", part_of="case")
+    cube = cube.assign(case_night=night)
+    release(cube, order[0], ledger=ledger)
+    with pytest.raises(InputError, match="the difference of the two would be told"):
+        release(cube, order[1], ledger=ledger)
+    release(cube, order[0], ledger=ledger)
+    other = cube.assign_coords(time=cube["time"] + np.timedelta64(31, "D"))
+    release(other, order[1], time=slice("2021-02-01", "2021-02-28"), ledger=ledger)
+
+
+def test_ledger__goes_on_where_an_editor_took_the_last_line_break(tmp_path):
+    ledger, cube = tmp_path / "ledger.jsonl", named_areas(["1", "2"], [30, 40])
+    release(cube, "case", ledger=ledger)
+    ledger.write_text(ledger.read_text().rstrip())
+    release(cube, "case", ledger=ledger)
+    assert len(read_ledger(ledger)) == 2
+
+
+BLOCKS = st.tuples(*(st.integers(0, 2) for _ in range(4))).map(
+    lambda ends: (min(ends[:2]), max(ends[:2]), min(ends[2:]), max(ends[2:]))
+)
+
+
+@given(
+    arrays(float, (3, 3), elements=st.integers(0, 25).map(float)), st.lists(BLOCKS, min_size=2, max_size=7), st.data()
+)
+@settings(max_examples=60, derandomize=True, deadline=None)
+def test_attack__finds_what_a_linear_program_over_all_places_and_days_finds(counts, blocks, data):
+    shown = [data.draw(st.booleans()) for _ in blocks]
+    if not any(shown):
+        return
+    names = np.array(["a", "b", "c"])
+    rows, sums = [], []
+    for (top, bottom, left, right), is_shown in zip(blocks, shown, strict=True):
+        part = np.zeros((3, 3))
+        part[top : bottom + 1, left : right + 1] = 1
+        sums.append(part.ravel())
+        total = float((part * counts).sum())
+        days = {"start": f"2024-01-0{left + 1}", "end": f"2024-01-0{right + 1}"}
+        rows.append(
+            {
+                "place": f"{top}-{bottom}",
+                "members": "|".join(names[top : bottom + 1]),
+                "count": total if is_shown else None,
+                **days,
+            }
+        )
+    table = pd.DataFrame(rows)
+    found = attack([table])
+    known = np.array(shown)
+    system = {"A_eq": np.array(sums)[known], "b_eq": table["count"].values[known].astype(float), "bounds": (0, 200)}
+    for part, row, is_shown in zip(sums, rows, shown, strict=True):
+        low, high = (sign * linprog(sign * part, **system).fun for sign in (1, -1))
+        told = low < K - 1e-6 and high > 1 - 1e-6 and np.floor(high + 1e-6) - np.ceil(low - 1e-6) + 1 < K
+        mine = (found["place"] == row["place"]) & (found["start"] == row["start"]) & (found["end"] == row["end"])
+        assert mine.any() == told, (row, low, high)
+        if told and not is_shown:
+            assert found.loc[mine, ["low", "high"]].values[0] == pytest.approx([low, high], abs=1e-6)
+
+
+def test_release__tries_parents_then_regions_then_longer_periods():
+    steps = ladder(ht.demo_cube(), None, ["month", "quarter"])
+    assert [level for level, _ in steps[:5]] == ["h3-6", "h3-5", "precinct", "borough", "city"]
+    assert [freq for _, freq in steps] == ["month"] * 5 + ["quarter"] * 5
+    assert [level for level, _ in steps[5:]] == [level for level, _ in steps[:5]]
+
+
+def test_release__periods_are_lengthened_where_no_level_will_do():
+    daily = np.zeros((4, 90))
+    daily[:, [5, 40, 70]] = 1  # four a month in the whole city, twelve a quarter
+    made = release(city_of_areas(daily), "case")
+    assert (made.attrs["level"], made.attrs["freq"]) == ("borough", "quarter")
+    assert made["case"].values.tolist() == [[10]]
+
+
 def test_release__levels_are_merged_until_few_events_are_hidden():
     cube = city_of_areas(np.full((8, 31), 0.0) + (np.arange(31) % 8 == 0))
     assert release(cube, "case").attrs["level"] == "borough"
@@ -230,6 +396,15 @@ def test_release__events_spread_over_cells_are_refused_at_that_level():
     cube = city_of_areas(np.full((8, 31), 1 / 8))
     with pytest.raises(CubeError, match="more coarsely"):
         release(cube, "case", levels=["precinct"])
+
+
+def test_release__an_event_spread_thinly_over_many_places_is_not_lost():
+    daily = np.full((150, 31), 0.0)
+    daily[:, 0], daily[0, 1] = 1 / 150, 40
+    with pytest.raises(CubeError, match="more coarsely"):
+        release(city_of_areas(daily), "case", levels=["precinct"])
+    made = release(city_of_areas(daily), "case", levels=["city"], rounding=1)
+    assert float(made["case_of_all"]) == 41
 
 
 def test_release__totals_agree_with_the_cube():
@@ -336,3 +511,10 @@ def test_command__prints_findings_and_ends_with_1(tmp_path: Path):
     assert "computed: events, North, 2024-01-01 to 2024-01-31 is 3 (releases 1)" in bad.output
     assert good.exit_code == 0
     assert "nothing below 11" in good.output
+
+
+def test_in_steps__a_step_is_one_number_however_it_was_reached():
+    values = np.geomspace(1e-6, 1e4, 20_001).astype(np.float32)
+    wanted = {0.0} | {float(np.float32(f"{step}e{power}")) for step in (1, 2, 5) for power in range(-9, 6)}
+    assert set(in_steps(values).astype(float).tolist()) <= wanted
+    assert (np.diff(in_steps(values)) >= 0).all()

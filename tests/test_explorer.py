@@ -28,6 +28,7 @@ from htgeo.cube.coords import empty_cube
 from htgeo.cube.schema import stamp
 from htgeo.evaluation.samples import samples
 from htgeo.explorer import server
+from htgeo.explorer.controls import Controls
 from htgeo.explorer.data import MOST_SPANS, Explored, Selection
 from htgeo.explorer.downloads import download
 from htgeo.explorer.looks import changes, ranks, source_text, top_cells
@@ -213,6 +214,18 @@ def test_caches__are_bounded(explored: Explored) -> None:
 
 
 # thresholds
+
+
+@pytest.mark.filterwarnings("ignore:Widget.name:PendingDeprecationWarning")
+def test_difference__is_never_of_a_model_and_itself(explored: Explored) -> None:
+    seen: list[Selection] = []
+    controls = Controls(explored, lambda: seen.append(controls.selection(0.1)))
+    controls.layer.value = "difference"
+    for model in explored.models:
+        controls.model.value = model
+        controls.other.value = model
+    assert all(one.other != one.model for one in seen)
+    assert {one.model for one in seen} == set(explored.models)
 
 
 def test_sums__equal_the_samples_of_the_evaluation(explored: Explored, risky: xr.Dataset) -> None:

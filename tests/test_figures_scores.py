@@ -143,8 +143,10 @@ def test_capture__says_that_days_trained_a_model(scored: xr.Dataset, tmp_path: P
     def page(**days: str) -> str:
         return save_figure(plot_capture(scored, draws=0, **days), tmp_path / "c.html").read_text("utf-8")
 
-    assert "These days trained historical_rate, ewma_rate: on new days the scores are lower." in page()
-    assert "These days trained" not in page(start=FIRST_TEST)
+    with pytest.warns(UserWarning, match="before that they flatter"):
+        early = page(start="2021-01-15")
+    assert "These days trained historical_rate, ewma_rate: on new days the scores are lower." in early
+    assert "These days trained" not in page()
 
 
 def test_calibration__draws_the_bins_and_how_many_lie_above(scored: xr.Dataset) -> None:

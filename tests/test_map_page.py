@@ -501,7 +501,7 @@ class TestBrowser:
     def test_slider__shows_the_day(self, browser, page, risk, tmp_path, width, height) -> None:
         reader = Reader(browser, page.read_text("utf-8"), tmp_path, width=width, height=height)
         tab = reader.tab
-        assert tab.title() == "A <b>title</b>"
+        assert tab.title() == "A <b>title</b> (internal use)"
         assert reader.text("#day") == "Sunday, 30 May 2021"
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         legend, foot = (tab.locator(name).bounding_box() for name in ("#legend", "footer"))
@@ -641,7 +641,7 @@ class TestBrowser:
         reader.tab.locator("#layer").select_option("1")
         reader.tab.mouse.click(*reader.point(0.6, 0.45))
         reader.tab.wait_for_timeout(200)
-        assert reader.tab.title() == EVIL
+        assert reader.tab.title() == f"{EVIL} (internal use)"
         assert EVIL in reader.text("#about")
         reader.leave()
 

@@ -3,7 +3,7 @@
 from htgeo.disclosure.attack import attack
 from htgeo.disclosure.ledger import read_ledger
 from htgeo.disclosure.noise import Noise
-from htgeo.disclosure.public import check_public, public_view
+from htgeo.disclosure.public import check_public, public_view, release_view
 from htgeo.disclosure.release import release
 from htgeo.disclosure.tables import read_release, release_table, write_release
 
@@ -16,5 +16,6 @@ __all__ = [
     "read_release",
     "release",
     "release_table",
+    "release_view",
     "write_release",
 ]

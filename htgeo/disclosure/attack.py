@@ -26,7 +26,7 @@ def attack(releases: Sequence[str | Path | pd.DataFrame | xr.Dataset], *, k: int
     ----------
     releases
         Files of `write_release`, Datasets of `release`, or any tables with the columns ``place``, ``start``, ``end``, ``count``
-        (missing where hidden) and, where a place is the sum of others, ``members``.
+        (missing where hidden) and, where a place is the sum of others, ``members`` (their names, parted by ``|``).
     k
         Counts of 1 to k-1 are secrets.
 
@@ -63,9 +63,7 @@ def attack(releases: Sequence[str | Path | pd.DataFrame | xr.Dataset], *, k: int
 
 def findings(said: Sequence[Sequence[Statement]], k: int) -> list[tuple[str, Statement]]:
     """Return what statements of several releases give away: how, and the places, days and range of the count."""
-    found = [
-        ("published", one) for one in _each(said) if not one.hidden and reveals(one.low, one.low, k) and one.high < k
-    ]
+    found = [("published", one) for one in _each(said) if not one.hidden and reveals(one.low, one.high, k)]
     found += [("changed", one) for one in _changes(said, k)]
     solved = Statements(_each(said)).ranges(k)
     if solved is not None:

@@ -11,10 +11,11 @@ import xarray as xr
 
 from htgeo.core.errors import InputError
 from htgeo.disclosure.attack import attack
-from htgeo.disclosure.tables import release_table
+from htgeo.disclosure.tables import release_table, statements
 
 START = "0" * 64
-FACTS = ("layer", "level", "base", "freq", "k", "rounding", "epsilon", "commit")
+FACTS = ("layer", "part_of", "level", "base", "freq", "k", "rounding", "epsilon", "commit")
+KEPT = (*FACTS, "table", "previous", "hash")
 
 
 def read_ledger(path: str | Path) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ def read_ledger(path: str | Path) -> list[dict[str, Any]]:
             if line["previous"] != (lines[-1]["hash"] if lines else START) or line["hash"] != _hash(line):
                 message = f"line {number} of the release ledger {str(path)!r} was changed, or lines before it are missing; restore the file from a backup"
                 raise InputError(message)
-            lines.append(line)
+            lines.append({name: line[name] for name in KEPT})
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         message = (
             f"{str(path)!r} is no release ledger: {error}; give a file that release(ledger=...) wrote, or a new name"
@@ -63,8 +64,9 @@ def append(path: str | Path, release: xr.Dataset) -> str:
     line |= {"table": rows, "previous": lines[-1]["hash"] if lines else START}
     line["hash"] = _hash(line)
     try:
+        whole = not lines or path.read_bytes().endswith(b"\n")  # an editor may have taken the last line break away
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, sort_keys=True) + "\n")
+            file.write(("" if whole else "\n") + json.dumps(line, sort_keys=True) + "\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -75,17 +77,18 @@ def append(path: str | Path, release: xr.Dataset) -> str:
 
 def check_against(path: str | Path, release: xr.Dataset) -> None:
     """Raise if a release and the earlier ones of its layer give a count away together."""
-    layer, k = str(release.attrs["layer"]), int(release.attrs["k"])
-    before = [pd.DataFrame(line["table"]) for line in read_ledger(path) if line["layer"] == layer]
-    table = release_table(release)
-    over = [
-        one for one in before if one["end"].max() >= table["start"].min() and one["start"].min() <= table["end"].max()
-    ]
-    if not over:
+    layer, table = str(release.attrs["layer"]), release_table(release)
+    every = [line | {"table": pd.DataFrame(line["table"])} for line in read_ledger(path)]
+    _check_parts(every, release, table)
+    lines = [line for line in every if line["layer"] == layer]
+    linked = _linked([line["table"] for line in lines], table)
+    if not linked:
         return
-    safe = f"release only days after {max(one['end'].max() for one in before)} (time=slice(...)), or repeat the earlier numbers as they are"
-    if any((one["base"] != table["base"].iloc[0]).any() for one in over):
-        message = f"an earlier release of {layer!r} for these days was made from other places ({over[0]['base'].iloc[0]}, now {table['base'].iloc[0]}), so what both give away together cannot be checked; {safe}"
+    over = [lines[number]["table"] for number in linked]
+    k = max(int(release.attrs["k"]), *(int(lines[number]["k"]) for number in linked))  # what was a secret stays one
+    safe = f"release only days after {max(line['table']['end'].max() for line in lines)} (time=slice(...)), or repeat the earlier numbers as they are"
+    if others := [one for one in over if not _comparable(one, table)]:
+        message = f"an earlier release of {layer!r} for these days was made from other places ({_named(others[0])}, now {_named(table)}), so what both give away together cannot be checked; {safe}"
         raise InputError(message)
     found = attack([*over, table], k=k)
     if len(found):
@@ -95,6 +98,47 @@ def check_against(path: str | Path, release: xr.Dataset) -> None:
             f"{first['how']}, {first['place']}, {first['start']} to {first['end']}, {first['low']:.0f} to {first['high']:.0f}; {safe}"
         )
         raise InputError(message)
+
+
+def _check_parts(lines: list[dict[str, Any]], release: xr.Dataset, table: pd.DataFrame) -> None:
+    """Raise if a layer that this one is a part of, or a part of it, is out for the same days: the rest would be told."""
+    layer, whole = str(release.attrs["layer"]), str(release.attrs["part_of"])
+    first, last = table["start"].min(), table["end"].max()
+    for line in lines:
+        other, days = str(line["layer"]), line["table"]
+        related = other == whole or line["part_of"] == layer
+        if related and days["end"].max() >= first and days["start"].min() <= last:
+            message = f"{other!r} was released for {days['start'].min()} to {days['end'].max()}; with {layer!r} the difference of the two would be told, as one is a part of the other; publish the whole or its parts, not both"
+            raise InputError(message)
+
+
+def _linked(before: list[pd.DataFrame], table: pd.DataFrame) -> list[int]:
+    """Return the numbers of the releases whose days overlap with those of a table, or with those of one that does."""
+    spans = [(one["start"].min(), one["end"].max()) for one in before]
+    first, last, found = table["start"].min(), table["end"].max(), -1
+    linked: list[int] = []
+    while len(linked) > found:
+        found = len(linked)
+        linked = [number for number, (start, end) in enumerate(spans) if end >= first and start <= last]
+        first = min([first, *(spans[number][0] for number in linked)])
+        last = max([last, *(spans[number][1] for number in linked)])
+    return linked
+
+
+def _comparable(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether two tables are made from cells of one resolution, or from the same areas or some of them."""
+    if one["base"].iloc[0] != other["base"].iloc[0]:
+        return False
+    ours, theirs = _places(one), _places(other)
+    return str(one["base"].iloc[0]).startswith("h3-") or ours <= theirs or theirs <= ours
+
+
+def _places(table: pd.DataFrame) -> frozenset[str]:
+    return frozenset().union(*(said.places for said in statements(table)))
+
+
+def _named(table: pd.DataFrame) -> str:
+    return f"{len(_places(table))} of {table['base'].iloc[0]}"
 
 
 def spent(path: str | Path, layer: str) -> float:

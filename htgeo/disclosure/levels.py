@@ -18,6 +18,8 @@ COARSEST_PARENT = 5
 """Resolution of the coarsest H3 parents that are tried: cells of about 250 km2."""
 WHOLE = 0.01
 """How far a sum of float32 counts may be from a whole number."""
+LOST = 0.5
+"""Events that rounding may lose in all: one that is spread thinly over hundreds of cells is near 0 in each."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,12 @@ def tabulate(cube: xr.Dataset, daily: np.ndarray, level: str, freq: str) -> Tabl
     np.add.at(by_place, place_of, daily)
     np.add.at(sums.T, periods.get_indexer(spans), by_place.T)
     counts = sums[:, whole]
-    if np.abs(counts - np.rint(counts)).max() > WHOLE:
+    rounded = np.rint(counts)
+    if np.abs(counts - rounded).max() > WHOLE or abs(counts.sum() - rounded.sum()) > LOST:
         return None
     ids = _groups(cube, space(cube))
     members = [frozenset(ids[place_of == number].tolist()) for number in range(len(names))]
-    return Table(level, names.tolist(), members, freq, starts[whole], ends[whole], np.rint(counts))
+    return Table(level, names.tolist(), members, freq, starts[whole], ends[whole], rounded)
 
 
 def _groups(cube: xr.Dataset, level: str) -> np.ndarray:

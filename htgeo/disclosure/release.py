@@ -15,6 +15,7 @@ from htgeo.disclosure.ledger import append, check_against, spent
 from htgeo.disclosure.levels import Table, base_of, daily_counts, ladder, tabulate
 from htgeo.disclosure.noise import Noise
 from htgeo.disclosure.suppress import round_counts, said_of, suppress, with_totals
+from htgeo.disclosure.tables import PARTED
 
 LEAST_K = 2
 COUNTS = ("count", "known_count")
@@ -183,11 +184,19 @@ def _filled(
         "place": np.array(table.names),
         "time": table.starts.astype("datetime64[ns]"),
         "last_day": ("time", table.ends.astype("datetime64[ns]")),
-        "members": ("place", np.array([" ".join(sorted(ids)) for ids in table.members])),
+        "members": ("place", np.array([PARTED.join(sorted(ids)) for ids in table.members])),
     }
-    facts = {"layer": layer, "level": table.level, "base": base_of(cube), "freq": table.freq, **settings}
+    whole = str(cube[layer].attrs.get("part_of", ""))
+    facts = {
+        "layer": layer,
+        "part_of": whole,
+        "level": table.level,
+        "base": base_of(cube),
+        "freq": table.freq,
+        **settings,
+    }
     use = {"audience": "public", "intended_use": str(cube.attrs.get("intended_use", INTENDED_USE))}
-    commit = str(cube.encoding.get("commit", ""))
+    commit, facts["time_zone"] = str(cube.encoding.get("commit", "")), str(cube.attrs.get("time_zone", "?"))
     return xr.Dataset(made, coords, {**facts, "commit": commit, **use, "htgeo_version": VERSION})
 
 

@@ -12,6 +12,8 @@ from htgeo.core.errors import InputError
 from htgeo.disclosure.bounds import Statement
 
 ALL = "all"
+PARTED = "|"
+"""What parts the ids of members: names of areas hold blanks."""
 NEEDED = ("place", "start", "end", "count")
 
 
@@ -27,12 +29,12 @@ def release_table(release: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         ``layer``, ``level``, ``place`` (``all`` in rows of totals), ``members`` (ids of the places of the cube in it, parted
-        by blanks), ``start``, ``end``, ``count`` (missing where hidden), ``low``, ``high`` (the counts that it stands for).
+        by ``|``), ``start``, ``end``, ``count`` (missing where hidden), ``low``, ``high`` (the counts that it stands for).
     """
     layer, places = str(release.attrs["layer"]), release.sizes["place"]
     names = [*release["place"].values.tolist(), ALL]
     members = release["members"].values.tolist()
-    members.append(" ".join(members))
+    members.append(PARTED.join(members))
     starts = np.datetime_as_string(release["time"].values.astype("datetime64[D]")).tolist()
     ends = np.datetime_as_string(release["last_day"].values.astype("datetime64[D]")).tolist()
     columns = {
@@ -145,7 +147,9 @@ def statements(table: pd.DataFrame) -> list[Statement]:
     high = pd.to_numeric(table["high"]).to_numpy(float) if "high" in table else counts
     made = []
     for place, ids, first, last, least, most in zip(table["place"], members, *ends, low, high, strict=True):
-        places = frozenset(ids.split()) if isinstance(ids, str) else own if place == ALL else frozenset({str(place)})
+        places = (
+            frozenset(ids.split(PARTED)) if isinstance(ids, str) else own if place == ALL else frozenset({str(place)})
+        )
         made.append(Statement(places, int(first), int(last), _or(least, 0.0), _or(most, np.inf)))
     return made
 

@@ -223,7 +223,7 @@ class StorePage:
             return BytesIO(download(self.explored, self.selection(), suffix))
 
         return pn.widgets.FileDownload(
-            callback=make, filename=f"htgeo-selection.{suffix}", label=FORMATS[suffix], embed=False, button_style="outline",
+            callback=make, filename=f"htgeo-selection.{suffix}", label=FORMATS[suffix], embed=False,
             sizing_mode="stretch_width", margin=(4, 8),
         )  # fmt: skip
 

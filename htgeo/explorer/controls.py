@@ -44,7 +44,7 @@ class Controls:
             name="Compared with", options=models, value=models[0] if models else None, visible=False, **wide
         )
         self.area = pn.widgets.Select(name="Area", groups=self._areas(), **wide)
-        self.mode = pn.widgets.RadioButtonGroup(name="Time", options=[DAY, RANGE], button_style="outline", **wide)
+        self.mode = pn.widgets.RadioButtonGroup(name="Time", options=[DAY, RANGE], variant="outline", **wide)
         step = step_days(explored.cube)
         self.day = pn.widgets.DateSlider(name="Day", start=first, end=last, value=self._start(), step=step, **wide)
         self.range = pn.widgets.DateRangeSlider(name="Range", start=first, end=last, value=(self._start(-6), self._start()), step=step, visible=False, **wide)  # fmt: skip
@@ -90,7 +90,11 @@ class Controls:
     def _changed(self, on_change: Callable[[], None]) -> None:
         self.other.visible = self.layer.value == DIFFERENCE
         self.day.visible, self.range.visible = self.mode.value == DAY, self.mode.value == RANGE
-        on_change()
+        rest = [one for one in self.other.options if one != self.model.value]
+        if self.other.visible and self.other.value == self.model.value and rest:
+            self.other.value = rest[0]  # comes back here
+        else:
+            on_change()
 
     def _areas(self) -> dict[str, dict[str, Any]]:
         groups: dict[str, dict[str, Any]] = {"": {EVERYWHERE: ()}}

@@ -43,7 +43,7 @@ class CellSeries:
             "width": width,
             "y_range_name": "events",
             "color": SERIES[1],
-            "legend_label": "events observed (right)",
+            "legend_label": "events (right)",
         }
         self.figure.vbar(x="day", top="count", **drawn)
         self.figure.line(

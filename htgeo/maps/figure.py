@@ -10,6 +10,7 @@ from typing import Any
 
 from htgeo.core.errors import CubeError, InputError
 from htgeo.core.use import INTENDED_USE
+from htgeo.maps.audience import MARKS, Audience
 from htgeo.maps.style import GRID, INK, SOFT
 
 FONT = {"title": "12pt", "labels": "10pt", "xticks": "9pt", "yticks": "9pt", "legend": "9pt", "legend_title": "9pt"}
@@ -48,6 +49,7 @@ def framed(
     key: Sequence[tuple[str, str]] = (),
     is_map: bool = False,
     foot: bool = True,
+    audience: Audience | None = None,
 ) -> Any:
     """Return a holoviews element or overlay with a frame: title above; source and intended use below.
 
@@ -69,6 +71,8 @@ def framed(
         Whether both axes are kilometres of the ground: equal scale, no ticks.
     foot
         Whether source and intended use stand below; False for all but the last panel of a layout.
+    audience
+        Whom it is for, marked below; by default ``"internal"`` for maps, and no mark for others, such as scores.
 
     Returns
     -------
@@ -77,7 +81,8 @@ def framed(
     """
     hv = plotting()
     overlay = element if isinstance(element, hv.Overlay) else hv.Overlay([element])
-    lines = foot_lines(source, width) if foot else []
+    mark = MARKS[audience or "internal"] if audience or is_map else ""
+    lines = foot_lines(f"{mark} {source}".strip(), width) if foot else []
     head = "\n".join(textwrap.wrap(title, width // 8))
     bare: dict[str, Any] = {"xaxis": None, "yaxis": None} if is_map else {"show_grid": True}
     shape = {"data_aspect": 1.0} if is_map else {}
@@ -248,6 +253,7 @@ def _write_html(figure: Any, path: Path) -> None:
     script, element = components(model, wrap_script=False)
     text = {
         "title": escape(title or path.stem),
+        "audience": next((name for name, mark in MARKS.items() if mark in " ".join(foot)), "any"),
         "foot": "\n".join(f"<p>{escape(line)}</p>" for line in foot),
         "bokeh": "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw),
         "figure": element,

@@ -13,6 +13,7 @@ from htgeo.maps.style import SERIES, describe
 Kind = Literal["number", "binary", "categorical"]
 MOST_CONTRIBUTIONS = 6
 """Contributions shown as layers unless asked for by name; the reasons in words count all."""
+GAP = "not known"
 NOT_FEATURES = ("contribution_base", "contribution_offset")
 FLAGGED = ("#dde3e8", "#b3380f")
 
@@ -43,6 +44,8 @@ class Layer:
         Significant digits that a page keeps: its texts show two; with three, ranks seldom tie.
     observed
         Whether it counts what happened: marked in the series of a cell.
+    gap
+        What a missing value means.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Layer:
     colors: tuple[str, ...] = ()
     digits: int = 3
     observed: bool = False
+    gap: str = GAP
 
 
 def variable_layer(cube: xr.Dataset, name: str, events: str | None = None) -> Layer:
@@ -67,7 +71,8 @@ def variable_layer(cube: xr.Dataset, name: str, events: str | None = None) -> La
         The cube.
     name
         Name of a variable on ``(cell, time)`` or ``(cell)``. Its role says how it is drawn; a variable with the CF
-        attributes ``flag_values`` and ``flag_meanings`` (and, if wanted, ``flag_colors``) has a class for each flag.
+        attributes ``flag_values`` and ``flag_meanings`` (and, if wanted, ``flag_colors``) has a class for each flag. Its attribute
+        ``missing_means`` says what a missing value is, "not known" by default.
     events
         What the events are, in words; the name of their layer by default.
 
@@ -114,6 +119,7 @@ def variable_layer(cube: xr.Dataset, name: str, events: str | None = None) -> La
         unit="" if unit == "1" else unit,
         digits=2 if role == "contribution" else 3,
         observed=role == "count",
+        gap=str(values.attrs.get("missing_means", GAP)),
     )
 
 

@@ -34,7 +34,7 @@ async function showLayer(index) {
   find("about").textContent = layer.about;
   find("unit").textContent = {probability: "Probability", points: "Percentage points"}[layer.unit] ?? upper(layer.unit || (layer.kind === "number" ? "Number" : layer.title));
   const classes = layer.labels.map((label, i) => [label, layer.colors[i]]).reverse();
-  if (layer.gaps) classes.push(["not known", settings.missing]);
+  if (layer.gaps) classes.push([layer.gap, settings.missing]);
   find("classes").replaceChildren(...classes.map(([label, color]) => {
     const item = element("li"), swatch = element("svg", "", {"aria-hidden": "true"});
     swatch.append(element("rect", "", {width: "100%", height: "100%", fill: color}));

@@ -20,6 +20,7 @@ from htgeo.core.use import INTENDED_USE
 from htgeo.core.version import VERSION
 from htgeo.cube.schema import CELL, layer_names, role_of, select_days, space, step_days, variables_of
 from htgeo.grid.cells import cell_hex
+from htgeo.maps.audience import MARKS, Audience, check_audience
 from htgeo.maps.layers import Layer, map_layers
 from htgeo.maps.page_pack import make_book, pack, pack_codes
 from htgeo.maps.page_reasons import Reasons, top_reasons
@@ -56,6 +57,7 @@ def write_map_page(
     tiles: bool = False,
     events: str | None = None,
     source: str = "",
+    audience: Audience = "internal",
 ) -> Path:
     """Write an interactive map as one HTML file that works offline; see `map_page`.
 
@@ -67,7 +69,7 @@ def write_map_page(
         The layer shown first; None: the first risk.
     path
         File to write. A broken run leaves no half file under this name.
-    layers, time, region, title, tiles, events, source
+    layers, time, region, title, tiles, events, source, audience
         As in `map_page`.
 
     Returns
@@ -80,7 +82,7 @@ def write_map_page(
     CubeError
         If the cube has no such variable or day.
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or something shown is not for the audience.
 
     Examples
     --------
@@ -90,8 +92,8 @@ def write_map_page(
     True
     """
     text = map_page(
-        cube, variable, layers=layers, time=time, region=region, title=title, tiles=tiles, events=events, source=source
-    )
+        cube, variable, layers=layers, time=time, region=region, title=title, tiles=tiles, events=events, source=source, audience=audience
+    )  # fmt: skip
     path = Path(path)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
@@ -118,6 +120,7 @@ def map_page(
     tiles: bool = False,
     events: str | None = None,
     source: str = "",
+    audience: Audience = "internal",
 ) -> MapPage:
     """Return an interactive map as the text of one HTML page, which makes no request to anywhere.
 
@@ -149,6 +152,9 @@ def map_page(
         What the events are, in words; the name of their layer by default.
     source
         A line that says what the map was made from.
+    audience
+        ``"internal"``, or ``"public"``: marked as such, and only what `public_view` and `release_view` made is shown,
+        without reasons.
 
     Returns
     -------
@@ -159,6 +165,8 @@ def map_page(
     ------
     CubeError
         If the cube has no such variable or day.
+    InputError
+        If something shown is not for the audience.
 
     Examples
     --------
@@ -168,15 +176,17 @@ def map_page(
     (True, False)
     """
     made = map_layers(cube, variable, layers, events)
+    check_audience(cube, made, audience)
     days = select_days(cube["time"], time).values
-    found, reasons = _values(cube, made, time)
+    explained = [audience == "internal" and _explained(cube, layer) for layer in made]
+    found, reasons = _values(cube, made, time, explained=any(explained))
     plane, rings = page_plane(cube, region)
     lines = page_lines(cube, region, plane, rings)
     blocks = {"shapes": rings.packed(), "places": _places(cube)}
     blocks |= {f"lines-{i}": packed for i, packed in enumerate(lines.values())}
     settings: dict[str, Any] = {
         "days": [str(day)[:10] for day in days],
-        "step": _step(cube),
+        "step": step_name(cube),
         "space": "cell" if space(cube) == CELL else space(cube),
         "plane": {"west": plane.west, "north": plane.north, "step": plane.step, "km": plane.km},
         "lines": [name.capitalize() for name in lines],
@@ -187,21 +197,21 @@ def map_page(
     }
     for i, (layer, values) in enumerate(zip(made, found, strict=True)):
         facts, blocks[f"layer-{i}"] = _pack_layer(layer, values)
-        settings["layers"].append(facts | {"explained": _explained(cube, layer)})
+        settings["layers"].append(facts | {"explained": explained[i]})
     if reasons is not None:
         settings["reasons"], blocks["reasons"] = _pack_reasons(reasons)
     first = made[0]
     span = settings["days"][0] if len(days) == 1 else f"{settings['days'][0]} to {settings['days'][-1]}"
     return _fill(
-        cube, settings, blocks, title=title or f"{first.title}, {span}", about=first.about, source=source, tiles=tiles
+        cube, settings, blocks, title=title or f"{first.title}, {span}", about=first.about, source=source, tiles=tiles, audience=audience
     )  # fmt: skip
 
 
-def _values(cube: xr.Dataset, layers: list[Layer], time: str | slice | None) -> tuple[list[np.ndarray], Reasons | None]:
+def _values(
+    cube: xr.Dataset, layers: list[Layer], time: str | slice | None, *, explained: bool
+) -> tuple[list[np.ndarray], Reasons | None]:
     """Return the values (place, step) of each layer and the reasons, computed in one go."""
-    dim, reasons = space(cube), None
-    if any(_explained(cube, layer) for layer in layers):
-        reasons = top_reasons(cube)
+    dim, reasons = space(cube), top_reasons(cube) if explained else None
     lazy = [_chosen(layer.values, dim, time) for layer in layers]
     lazy += [] if reasons is None else [_chosen(reasons.codes, dim, time)]
     done = list(dask.compute(*(one.data for one in lazy)))
@@ -233,6 +243,7 @@ def _pack_layer(layer: Layer, values: np.ndarray) -> tuple[dict[str, Any], str]:
         "unit": layer.unit,
         "kind": layer.kind,
         "observed": layer.observed,
+        "gap": layer.gap,
         "book": book.values.tolist(),
         "class_of": scale.classes(book.values).tolist(),
         "labels": scale.labels,
@@ -262,14 +273,14 @@ def _places(cube: xr.Dataset) -> str:
     return pack(json.dumps({"ids": ids.tolist(), "areas": areas}).encode())
 
 
-def _step(cube: xr.Dataset) -> str:
+def step_name(cube: xr.Dataset) -> str:
     """Return what a step of the time axis is called before its first day; nothing for a day."""
-    freq = {"M": "Month from ", "Y": "Year from "}.get(str(cube.attrs.get("freq", "D")), "")
+    freq = {"M": "Month from ", "Q": "Quarter from ", "Y": "Year from "}.get(str(cube.attrs.get("freq", "D")), "")
     return freq or {1: "", 7: "Week from "}.get(step_days(cube), f"{step_days(cube)} days from ")
 
 
 def _fill(
-    cube: xr.Dataset, settings: dict[str, Any], blocks: dict[str, str], *, title: str, about: str, source: str, tiles: bool
+    cube: xr.Dataset, settings: dict[str, Any], blocks: dict[str, str], *, title: str, about: str, source: str, tiles: bool, audience: str
 ) -> MapPage:  # fmt: skip
     """Return the page; all texts of the data are escaped, and the browser runs the scripts of htgeo only."""
     folder = Path(__file__)
@@ -285,6 +296,9 @@ def _fill(
             about=escape(about),
             use=escape(str(cube.attrs.get("intended_use", INTENDED_USE))),
             source=escape(made),
+            audience=audience,
+            mark=escape(MARKS[audience]),
+            head=escape(f"{title} (internal use)" if audience == "internal" else title),
             policy=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
             + (f"; img-src {TILES}" if tiles else ""),
             style=style,

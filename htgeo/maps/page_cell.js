@@ -82,11 +82,15 @@ function drawLine(svg, layer, codes, known, {at, left, right, top, floor}) {
     svg.append(element("line", "", {class: "axis", x1: left, x2: right, y1: y(value), y2: y(value)}));
     svg.append(element("text", value ? numberText(layer, value, true) : "0", {x: left - 5, y: y(value) + 4, "text-anchor": "end"}));
   }
-  let path = "";
+  const seen = i => codes[i] < layer.book.length;  // false before the first step and after the last
+  let path = "", alone = "";
   codes.forEach((code, i) => {
-    if (code < layer.book.length) path += (i && codes[i - 1] < layer.book.length ? "L" : "M") + at(i).toFixed(1) + " " + y(layer.book[code]).toFixed(1);
+    if (!seen(i)) return;
+    const point = at(i).toFixed(1) + " " + y(layer.book[code]).toFixed(1);
+    path += (seen(i - 1) ? "L" : "M") + point;
+    if (!seen(i - 1) && !seen(i + 1)) alone += "M" + point + "h0";  // a dot, as one step makes no line
   });
-  svg.append(element("path", "", {class: "line", d: path}));
+  svg.append(element("path", "", {class: "line", d: path}), element("path", "", {class: "dots", d: alone}));
 }
 
 function drawStrip(svg, layer, codes, at, wide, top, floor) {
@@ -111,13 +115,14 @@ function drawMarks(svg, observed, place, at, y) {
 // The series in words, for everyone and for screen readers.
 function summary(layer, codes) {
   const count = layer.book.length, known = codes.filter(code => code < count);
-  if (!known.length) return layer.title + ": not known on these days";
+  if (!known.length) return layer.title + ": " + layer.gap + (settings.step ? "" : " on these days");
   if (layer.kind !== "number") {
     const days = new Map();
     for (const code of known) days.set(textOf(layer, code), (days.get(textOf(layer, code)) || 0) + 1);
     return layer.title + ": " + [...days].map(([label, number]) => `${label} on ${number}`).join(", ") + " of " + codes.length + (settings.step ? " steps" : " days");
   }
-  const high = Math.max(...known), low = Math.min(...known);
-  if (high === low) return layer.title + ": " + textOf(layer, low) + (settings.step ? "" : " on every day that is known");
-  return `${layer.title}: from ${textOf(layer, low)} to ${textOf(layer, high)}, highest on ${shortDay.format(dateOf(codes.indexOf(high)))}`;
+  const high = Math.max(...known), low = Math.min(...known), missing = codes.length - known.length;
+  const rest = missing && settings.step ? `; ${layer.gap} in ${missing} of ${codes.length} steps` : "";
+  if (high === low) return layer.title + ": " + textOf(layer, low) + (settings.step ? rest : " on every day that is known");
+  return `${layer.title}: from ${textOf(layer, low)} to ${textOf(layer, high)}, highest on ${shortDay.format(dateOf(codes.indexOf(high)))}${rest}`;
 }

@@ -48,8 +48,8 @@ function numberText(layer, value, bare = false) {
 }
 
 function textOf(layer, code) {
-  if (code >= layer.book.length) return "not known";
-  return layer.kind === "number" ? numberText(layer, layer.book[code]) : layer.labels[layer.class_of[code]] ?? "not known";
+  if (code >= layer.book.length) return layer.gap;
+  return layer.kind === "number" ? numberText(layer, layer.book[code]) : layer.labels[layer.class_of[code]] ?? layer.gap;
 }
 
 // First and last place in the order of the day, and how many are known: equal values share their places.

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from htgeo.disclosure.public import FIXED
 from htgeo.maps.layers import Layer
 from htgeo.maps.style import COLORS, class_breaks, class_colors, percent
 
@@ -55,6 +56,8 @@ def scale_of(layer: Layer, values: np.ndarray) -> Scale:
         return Scale(layer.labels, layer.colors, codes=layer.codes)
     known = values[np.isfinite(values)].astype(float)
     show = shown(layer.unit)
+    if FIXED in layer.values.attrs:
+        return _fixed_steps(np.unique(known), show)
     if known.size and known.min() < 0 < known.max():
         return _diverging(known, shown(layer.unit, signed=True))
     whole = bool(known.size) and known.min() >= 0 and bool((known == np.rint(known)).all())
@@ -85,6 +88,14 @@ def _diverging(known: np.ndarray, show: Callable[[float], str]) -> Scale:
     colors = DIVERGING[middle - len(edges) : middle + len(edges) + 1]
     breaks = np.concatenate([-edges[::-1], edges])
     return Scale(_labels(breaks, show), colors, breaks)
+
+
+def _fixed_steps(found: np.ndarray, show: Callable[[float], str]) -> Scale:
+    """Return a class for each of the highest steps that a forecast is rounded to; the lowest class has all others."""
+    top = found[-len(COLORS) :]
+    single = _single(top, show)
+    lowest = single.labels[0] if len(top) == len(found) else f"{show(top[0])} or less"
+    return Scale((lowest, *single.labels[1:]), single.colors, single.breaks)
 
 
 def _single(found: np.ndarray, show: Callable[[float], str]) -> Scale:

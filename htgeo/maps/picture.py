@@ -10,9 +10,10 @@ import xarray as xr
 
 from htgeo.cube.schema import CELL, select_days, space
 from htgeo.grid.cells import points_to_cells
+from htgeo.maps.audience import Audience, check_audience
 from htgeo.maps.figure import framed, plotting, save_figure, source_line
 from htgeo.maps.layers import Layer, map_layers
-from htgeo.maps.page import write_map_page
+from htgeo.maps.page import step_name, write_map_page
 from htgeo.maps.page_scale import scale_of, shown
 from htgeo.maps.style import MISSING
 from htgeo.maps.surface import EAST, NORTH, flat, outline_paths, scale_bar, surface
@@ -36,6 +37,7 @@ def map_risk(
     tiles: bool = False,
     events: str | None = None,
     source: str = "",
+    audience: Audience = "internal",
 ) -> Any:
     """Return the map of a day as a figure; its ``save(path)`` writes the interactive page of all days and layers.
 
@@ -59,6 +61,9 @@ def map_risk(
         What the events are, in words; the name of their layer by default.
     source
         A line that says what the map was made from.
+    audience
+        ``"internal"``, or ``"public"``: marked as such, and only what `public_view` and `release_view` made is shown,
+        without reasons.
 
     Returns
     -------
@@ -70,6 +75,8 @@ def map_risk(
     ------
     CubeError
         If the cube has no such variable or day, or the extra ``maps`` is not installed.
+    InputError
+        If something shown is not for the audience.
 
     Examples
     --------
@@ -79,24 +86,27 @@ def map_risk(
     'map.html'
     """
     made = map_layers(cube, variable, layers, events)
+    check_audience(cube, made, audience)
     first, chosen = made[0], select_days(cube.drop_vars(list(cube.data_vars)), time)
     values = _values(first, space(cube), time)
     scale, day = scale_of(first, values), values[:, -1]
     classes = list(zip(scale.labels, scale.colors, strict=True))
     codes = scale.classes(day)
-    date = f", {str(chosen['time'].values[-1])[:10]}" if "time" in first.values.dims else ""
+    unknown = [(first.gap, MISSING)] if (codes < 0).any() else []
+    date = f", {step_name(cube).lower()}{str(chosen['time'].values[-1])[:10]}" if "time" in first.values.dims else ""
     picture = framed(
-        _drawn(cube, codes, classes, {first.title: _texts(first, day, codes), "rank": _ranks(day)}, region),
+        _drawn(cube, codes, classes, {first.title: _texts(first, day, codes), "rank": _ranks(day)}, region, first.gap),
         title=title or f"{first.about}{date}",
         source=source_line(chosen, source),
         width=WIDTH,
         height=HEIGHT,
-        key=classes,
+        key=[*unknown, *classes],
         is_map=True,
+        audience=audience,
     )
     picture.save = _Writer(
         picture,
-        {"cube": cube, "variable": variable, "layers": layers, "time": time, "region": region, "title": title, "tiles": tiles, "events": events, "source": source},
+        {"cube": cube, "variable": variable, "layers": layers, "time": time, "region": region, "title": title, "tiles": tiles, "events": events, "source": source, "audience": audience},
     )  # fmt: skip
     return picture
 
@@ -107,10 +117,11 @@ def _drawn(
     classes: list[tuple[str, str]],
     hover: dict[str, np.ndarray],
     region: Region | None,
+    gap: str,
 ) -> Any:
     """Return the places by class: as shapes, or, where there are many cells, as an image."""
     if space(cube) != CELL or cube.sizes[CELL] <= MOST_SHAPES:
-        return surface(cube, codes, classes, hover=hover, region=region)
+        return surface(cube, codes, classes, hover=hover, region=region, gap=gap)
     import shapely
 
     hv = plotting()
@@ -172,11 +183,9 @@ def _values(layer: Layer, dim: str, time: str | slice | None) -> np.ndarray:
 def _texts(layer: Layer, day: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return the value of each place in words."""
     show = shown(layer.unit)
-    words = [*layer.labels, "not known"] if layer.kind != "number" else []
+    words = [*layer.labels, layer.gap] if layer.kind != "number" else []
     texts = [words[code] if words else show(value) for value, code in zip(day, codes, strict=True)]
-    return np.array(
-        [text if np.isfinite(value) else "not known" for text, value in zip(texts, day, strict=True)], object
-    )
+    return np.array([text if np.isfinite(value) else layer.gap for text, value in zip(texts, day, strict=True)], object)
 
 
 def _ranks(day: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def plot_calibration(
     bins
         Number of bins, at least 1; equal forecasts share a bin.
     start, stop
-        First and last day to score; the days of the cube by default. Give days that trained no model.
+        First and last day to score; by default the first after the training days, and the last of the cube.
     draws
         Bootstrap draws of blocks of days; 0 gives no bands.
     title

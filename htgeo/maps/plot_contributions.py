@@ -163,7 +163,8 @@ def _swarm(cube: xr.Dataset, features: list[str], most: int, points: int, seed: 
         hv.opts.Overlay(backend="bokeh", **axis), hv.opts.Overlay(backend="matplotlib", **axis)
     )
     line = f"{source_line(cube, source)} {len(rows[0][1]):,} cell-days drawn, of {cube.sizes[space(cube)] * cube.sizes['time']:,}."
-    return small_labels(framed(overlay, title=title, source=line, height=FRAME + ROW * max(len(rows), 3)))
+    height = FRAME + ROW * max(len(rows), 3)
+    return small_labels(framed(overlay, title=title, source=line, height=height, audience="internal"))
 
 
 def _sample(cube: xr.Dataset, points: int, seed: int) -> xr.Dataset:

@@ -9,6 +9,7 @@ import xarray as xr
 from htgeo.core.errors import InputError
 from htgeo.cube.schema import require, role_of, select_days, step_days
 from htgeo.features.calendar import Calendar
+from htgeo.maps.audience import Audience, check_audience
 from htgeo.maps.figure import source_line
 from htgeo.maps.plot_trend_data import (
     COUNTS,
@@ -38,6 +39,7 @@ def plot_trend(
     level: float = LEVEL,
     title: str | None = None,
     source: str = "",
+    audience: Audience = "internal",
 ) -> Any:
     """Draw the events that a forecast expects and those observed over time, a panel for each area, all of one scale.
 
@@ -75,6 +77,8 @@ def plot_trend(
         Heading.
     source
         What the cube was made from, for the line below.
+    audience
+        ``"internal"``, or ``"public"``: marked as such, and all that is drawn must be public, see `check_public`.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def plot_trend(
     Raises
     ------
     InputError
-        If there is no such layer, area, frequency or country, or there are too many areas.
+        If there is no such layer, area, frequency or country, there are too many areas, or something is not for the audience.
     CubeError
         If there is no such variable, or no whole period.
 
@@ -106,12 +110,13 @@ def plot_trend(
     freq = freq_of(cube, freq)
     layer = events or cube[variable].attrs.get("layer", variable)
     seen = counts_of(cube, layer, "events") if events or layer in cube else None
+    check_audience(cube, [variable, *([] if seen is None else [layer]), *([exposure] if exposure else [])], audience)
     trend = trend_values(cube, variable, by=by, areas=areas, freq=freq, time=time, events=seen, level=level)
     collected = None if exposure is None else exposure_values(cube, counts_of(cube, exposure, "exposure"), time)
     parts = Parts(trend, level, _holidays(cube, time, holidays), trained(cube, variable), layer)
     return trend_figure(
-        parts, exposure, collected, title=title or _title(cube, variable, parts, by), source=_line(cube, parts, source)
-    )
+        parts, exposure, collected, title=title or _title(cube, variable, parts, by), source=_line(cube, parts, source), audience=audience
+    )  # fmt: skip
 
 
 def _holidays(cube: xr.Dataset, time: str | slice | None, holidays: bool | str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from htgeo.maps.audience import Audience
 from htgeo.maps.figure import framed, plotting
 from htgeo.maps.plot_trend_data import Trend
 from htgeo.maps.stacked import WIDTH, stacked
@@ -58,18 +59,25 @@ def trained(cube: xr.Dataset, variable: str) -> tuple[np.datetime64, np.datetime
 
 
 def trend_figure(
-    parts: Parts, exposure: str | None, collected: tuple[str, np.ndarray, np.ndarray] | None, *, title: str, source: str
+    parts: Parts,
+    exposure: str | None,
+    collected: tuple[str, np.ndarray, np.ndarray] | None,
+    *,
+    title: str,
+    source: str,
+    audience: Audience,
 ) -> Any:
     """Return a panel for each area and one for the exposure, with one time axis."""
     hv = plotting()
     trend, last = parts.trend, len(parts.trend.names) - 1
     panels, rooms = [], []
+    frame: dict[str, Any] = {"source": source, "width": WIDTH, "audience": audience}
     for row, name in enumerate(trend.names):
         bottom = row == last and collected is None
         height = PANEL + NAME + (PAGE_LEGEND if row == 0 else 0) + (AXIS if bottom else 0)
         overlay = hv.Overlay(list(_area(hv, parts, row))).opts(*_axes(hv, parts, (0, parts.top), bare=not bottom))
         legend = "top" if row == 0 else None
-        panel = framed(overlay, title=name, source=source, width=WIDTH, height=height, legend=legend, foot=bottom)
+        panel = framed(overlay, title=name, height=height, legend=legend, foot=bottom, **frame)
         panels.append(_with_legend(hv, panel, parts) if row == 0 else panel)
         rooms.append((NAME + (LEGEND if row == 0 else 0), PANEL))
     if collected is not None:
@@ -77,7 +85,7 @@ def trend_figure(
         overlay = hv.Overlay(list(_exposure(hv, middle, counts, f"number a {freq}")))
         overlay = overlay.opts(*_axes(hv, parts, (0, max(float(counts.max()), 1.0) * HEADROOM), bare=False))
         name = f"Collected at all in the whole city ({exposure})"
-        panels.append(framed(overlay, title=name, source=source, width=WIDTH, height=SMALL + NAME + AXIS, legend=None))
+        panels.append(framed(overlay, title=name, height=SMALL + NAME + AXIS, legend=None, **frame))
         rooms.append((NAME, SMALL))
     return stacked(panels, rooms, title=title, shared=True)
 

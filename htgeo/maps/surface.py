@@ -10,6 +10,7 @@ from htgeo.cube.schema import CELL, space
 from htgeo.grid.cells import cell_hex, cell_polygons
 from htgeo.maps.figure import plotting
 from htgeo.maps.geometry import outlines, place_layer
+from htgeo.maps.layers import GAP
 from htgeo.maps.style import INK, MISSING, OUTLINE
 from htgeo.sources.region import KM_PER_DEGREE, Region
 
@@ -49,6 +50,7 @@ def surface(
     hover: Mapping[str, np.ndarray] | None = None,
     region: Region | None = None,
     outline: bool = True,
+    gap: str = GAP,
 ) -> Any:
     """Return the places of a cube coloured by class, as a holoviews overlay for `framed(..., is_map=True)`.
 
@@ -66,6 +68,8 @@ def surface(
         Layer to outline; by default the places of each area of the cube's first layer.
     outline
         Whether to draw outlines and the scale bar.
+    gap
+        What the code -1 means.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def surface(
     hv = plotting()
     shapes = place_shapes(cube, region)
     parts = []
-    for code, (label, color) in enumerate([*classes, ("not known", MISSING)]):
+    for code, (label, color) in enumerate([*classes, (gap, MISSING)]):
         wanted = codes == (code if code < len(classes) else -1)
         if not wanted.any():
             continue

@@ -139,8 +139,9 @@ def count_events(study: Study, sources: dict[str, Any], grid: Grid, tell: Say) -
             cube = add_attributes(cube, item.region, item.how, audit_only=item.audit_only)
     for name in layers:
         facts = cube[name].attrs
+        by_land = ", ".join(facts.get("spread_by_land", []))
         tell(
-            f"{name}: {facts['events']:,.0f} events in the days, of which {facts['outside_cells']:,.0f} outside all cells and {facts['known_to_area']:,.0f} known to an area; {facts['outside_days']:,.0f} outside the days"
+            f"{name}: {facts['events']:,.0f} events in the days, of which {facts['outside_cells']:,.0f} outside all cells and {facts['known_to_area']:,.0f} known to an area{f' (by land, as nobody lives there: {by_land})' if by_land else ''}; {facts['outside_days']:,.0f} outside the days"
         )
     return cube
 

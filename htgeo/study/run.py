@@ -215,5 +215,5 @@ def _write_products(study: Study, cube: xr.Dataset, region: Region, out: Path, t
         tell(f"map: {page}")
     risks = variables_of(cube, "risk")
     for suffix in outputs.export:
-        path = export(cube, out / "export" / f"risk.{suffix}", risks, time=last(outputs.export_days))
+        path = export(cube, out / "export" / f"risk.{suffix}", risks, time=last(outputs.export_days), region=region)
         tell(f"export: {path}")
