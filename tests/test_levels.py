@@ -160,7 +160,7 @@ def test_clip__keeps_the_shares_of_its_cells(small: xr.Dataset, boroughs: ht.Reg
 
 def test_clip__never_fills_the_area(small: xr.Dataset) -> None:
     part = small.isel(cell=slice(0, 5))
-    assert clip(part, shapely.box(-179, -89, 179, 89), how="within").sizes["cell"] == 5
+    assert clip(part, shapely.box(-180, -89, 180, 89), how="within").sizes["cell"] == 5
 
 
 def test_wrong_clips__say_what_is_allowed(small: xr.Dataset) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import htgeo as ht
+from htgeo.core.errors import InputError
 
 KINDS = [
     ("nypd_complaints", "complaints.csv.gz"),
@@ -224,3 +225,23 @@ def test_select__by_category_makes_layers(crimes: ht.Events) -> None:
     assert sum(map(len, layers.values())) == len(crimes)
     with pytest.raises(ValueError, match="no event has the category ARSON"):
         crimes.select(category="ARSON")
+
+
+@pytest.mark.parametrize(
+    ("read", "options"), [(ht.read_places, {"lon": "Longitude", "lat": "Latitude"}), (ht.read_lines, {})]
+)
+def test_rings__are_an_option_of_places_and_lines(city: Path, tmp_path: Path, read, options: dict) -> None:
+    import geopandas as gpd
+    import shapely
+
+    path = city / "hotels.csv"
+    if read is ht.read_lines:
+        path = tmp_path / "roads.gpkg"
+        gpd.GeoDataFrame(geometry=[shapely.LineString([(-74.0, 40.7), (-73.9, 40.8)])], crs=4326).to_file(path)
+    add = {ht.read_places: ht.add_places, ht.read_lines: ht.add_lines}[read]
+    cube = ht.demo_cube()
+    told = add(cube, "thing", read(path, **options, rings=2))
+    assert told["thing_rings_2"].equals(add(cube, "thing", read(path, **options), rings=2)["thing_rings_2"])
+    assert "thing_rings_2" not in add(cube, "thing", read(path, **options, rings=2), rings=0)
+    with pytest.raises(InputError, match=r"option 'rings': input should be 0, 1, .* or 10 \(given: 11\)"):
+        read(path, **options, rings=11)

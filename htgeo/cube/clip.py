@@ -1,6 +1,6 @@
-"""Cubes cut to the cells of an area, and the shares of cells in areas that stay with them."""
+"""Cubes cut to the cells of an area."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -8,11 +8,10 @@ import xarray as xr
 from htgeo.core.blocks import cell_blocks
 from htgeo.core.errors import CubeError, InputError
 from htgeo.cube.schema import CELL, area_names, check_cube, layer_names, require_cells
+from htgeo.cube.shares import share_coords, shares_of
 from htgeo.grid.cells import cell_polygons
+from htgeo.sources.antimeridian import cut_at_antimeridian, unwrap
 from htgeo.sources.region import Region
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 HOWS = ("center", "touch", "within")
 
@@ -25,7 +24,8 @@ def clip(cube: xr.Dataset, area: Any, *, how: Literal["center", "touch", "within
     cube
         A cube of cells.
     area
-        A `Region`, or a shapely polygon in degrees WGS 84 (lon, lat).
+        A `Region`, or a shapely polygon in degrees WGS 84 (lon, lat); across the 180th meridian its longitudes may jump
+        from 179 to -179, or run on to 181.
     how
         ``"center"``: cells whose centre lies inside; ``"touch"``: cells that share any point with it; ``"within"``:
         cells that lie wholly in it.
@@ -73,43 +73,6 @@ def clip(cube: xr.Dataset, area: Any, *, how: Literal["center", "touch", "within
     return _even_blocks(kept).assign_attrs(clipped=said)
 
 
-def shares_of(cube: xr.Dataset, layer: str) -> "csr_array | None":
-    """Return the share of each cell in each area of a layer, shape (cell, area); None where a cube has none of its own."""
-    from scipy.sparse import csr_array
-
-    if f"{layer}_share" not in cube.coords:
-        return None
-    row, number = (cube[f"{layer}_share_{what}"].values for what in ("cell", "area"))
-    names = np.array([*area_names(cube, layer), ""])
-    if row.max(initial=-1) >= cube.sizes[CELL]:
-        return None
-    shape = cube.sizes[CELL], len(names) - 1
-    shares = csr_array((cube[f"{layer}_share"].values, (row, number)), shape=shape)
-    mostly = np.array_equal(names[largest(shares)], cube[layer].values.astype(str))
-    return shares if mostly else None  # a cube cut by its rows keeps shares that belong to other cells
-
-
-def largest(shares: "csr_array") -> np.ndarray:
-    """Return the number of the area with the largest share of each cell, -1 where none has any; of equal ones the first."""
-    rows, areas = shares.nonzero()
-    values = np.asarray(shares[rows, areas]).ravel()
-    order = np.lexsort((-areas, values))
-    best = np.full(shares.shape[0], -1)
-    best[rows[order]] = areas[order]
-    return best
-
-
-def share_coords(layer: str, shares: "csr_array", names: list[str]) -> dict[str, Any]:
-    """Return the coordinates of a cube that hold the shares of cells in the areas of a layer, shape (cell, area)."""
-    held, pair = shares.tocoo(), f"{layer}_pair"
-    about = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": names}
-    return {
-        f"{layer}_share": (pair, held.data, about),
-        f"{layer}_share_cell": (pair, held.row.astype("int32"), {"long_name": "row of the cell"}),
-        f"{layer}_share_area": (pair, held.col.astype("int32"), {"long_name": "number of the area in names"}),
-    }
-
-
 def _polygon(area: Any) -> Any:
     """Return the area as one prepared shapely polygon, or raise where it is none in degrees."""
     import shapely
@@ -118,11 +81,11 @@ def _polygon(area: Any) -> Any:
     if not isinstance(polygon, shapely.Polygon | shapely.MultiPolygon) or polygon.is_empty:
         message = f"the area must be a Region or a shapely polygon with a surface, not {type(area).__name__}; a file: htgeo.read_region(path, name_column=…)"
         raise InputError(message)
-    if not polygon.is_valid:
-        polygon = shapely.make_valid(polygon)
-    if (np.abs(polygon.bounds) > (180, 90, 180, 90)).any():
+    if (np.abs(polygon.bounds) > (360, 90, 360, 90)).any():
         message = f"the area must be in degrees WGS 84 (lon, lat), its bounds are {polygon.bounds}; turn it with geopandas: GeoSeries([polygon], crs=…).to_crs(4326)"
         raise InputError(message)
+    (polygon,) = unwrap(np.array([polygon], dtype=object))
+    (polygon,) = cut_at_antimeridian(shapely.make_valid([polygon]))
     shapely.prepare(polygon)
     return polygon
 
@@ -132,7 +95,7 @@ def _inside(cube: xr.Dataset, polygon: Any, how: str) -> np.ndarray:
 
     if how == "center":
         return np.asarray(shapely.intersects_xy(polygon, cube["lon"].values, cube["lat"].values))
-    hexagons = cell_polygons(cube[CELL].values)
+    hexagons = cut_at_antimeridian(cell_polygons(cube[CELL].values))
     return np.asarray((shapely.intersects if how == "touch" else shapely.covers)(polygon, hexagons))
 
 

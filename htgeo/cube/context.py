@@ -55,7 +55,7 @@ def add_series(cube: xr.Dataset, name: str, series: Series) -> xr.Dataset:
     )
 
 
-def add_places(cube: xr.Dataset, name: str, places: Places, *, rings: int = 0) -> xr.Dataset:
+def add_places(cube: xr.Dataset, name: str, places: Places, *, rings: int | None = None) -> xr.Dataset:
     """Join places as their number in each cell and the distance from the cell centre to the nearest.
 
     Parameters
@@ -68,7 +68,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places, *, rings: int = 0) -
         Points; those beyond the cells count for distances and rings.
     rings
         From 1 to 10: also ``<name>_rings_<k>``, the number of places in the cell and those at most `rings` rings away.
-        0: none.
+        0: none. None: as the places say.
 
     Returns
     -------
@@ -98,6 +98,7 @@ def add_places(cube: xr.Dataset, name: str, places: Places, *, rings: int = 0) -
 
     check_cube(cube)
     require_cells(cube, "add_places")
+    rings = places.rings if rings is None else rings
     check_free(cube, [f"{name}_count", f"{name}_distance", *([f"{name}_rings_{rings}"] if rings else [])])
     lon, lat = places.table["lon"].to_numpy(float), places.table["lat"].to_numpy(float)
     cells = cube["cell"].values

@@ -5,6 +5,7 @@ from typing import Any
 import xarray as xr
 
 from htgeo.cube.schema import cube_attrs
+from htgeo.cube.shares import share_coords
 from htgeo.grid import Grid
 
 
@@ -36,17 +37,7 @@ def empty_cube(grid: Grid) -> xr.Dataset:
     attrs = cube_attrs(title, grid.time_zone, [r.layer for r in grid.layers], **facts)
     cube = xr.Dataset(coords=coords, attrs=attrs)
     for region in grid.layers:
-        shares = grid.shares(region.layer).tocoo()
-        layer, pair = region.layer, f"{region.layer}_pair"
-        cube = cube.assign_coords(
-            {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
-        )
-        about = {"long_name": f"share of a cell that lies in a {layer}", "units": "1", "names": list(region.names)}
-        cube = cube.assign_coords(
-            {
-                f"{layer}_share": (pair, shares.data, about),
-                f"{layer}_share_cell": (pair, shares.row.astype("int32"), {"long_name": "row of the cell"}),
-                f"{layer}_share_area": (pair, shares.col.astype("int32"), {"long_name": "number of the area in names"}),
-            }
-        )
+        layer = region.layer
+        label = {layer: ("cell", grid.labels(layer), {"long_name": f"{layer} that holds most of the cell"})}
+        cube = cube.assign_coords({**label, **share_coords(layer, grid.shares(layer), list(region.names))})
     return cube

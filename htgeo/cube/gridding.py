@@ -65,7 +65,7 @@ def grid_events(
         occurrence and by days until they were known, from 0 to `delays`; later ones are left out.
     spread
         How area events are spread over the cells of their area: by ``"land"`` area, or by ``"population"`` (the grid
-        needs one).
+        needs one). Where nobody lives it is by land; ``spread_by_land`` in the attributes names these areas.
 
     Returns
     -------
@@ -189,6 +189,7 @@ class _Count:
             raise InputError(message)
         self.areas.warn_lacking()
         spread = self.areas.spread()
+        spread_facts = {"spread_by_land": self.areas.by_land} if self.areas.by_land else {}
         if not self.has_hours:
             self.layers.pop(f"{self.name}_night", None)
         if self.triangle.size:
@@ -204,7 +205,7 @@ class _Count:
                 (KNOWN, "known", "known_count", "events by the day they became known"),
             ):
                 tally = layer.occurred if clock == "occurred" else layer.known
-                facts = layer.facts[clock]
+                facts = {**layer.facts[clock], **spread_facts}
                 variable = xr.DataArray(tally.lazy(spread), dims=("cell", "time"))
                 yield (
                     name + suffix,
@@ -317,5 +318,5 @@ def _check_options(grid: Grid, parts: Sequence[str], known_within: Sequence[int]
         message = f"spread must be 'land' or 'population', not {spread!r}"
         raise InputError(message)
     if spread == "population" and grid.population is None:
-        message = "spread='population' needs the population of the grid: make_grid(…, population=read_region(path, attributes=['population'], …))"
+        message = "spread='population' needs the population of the grid: make_grid(…, population=read_raster(path, how='sum')), or read_region(path, attributes=['population'], …)"
         raise InputError(message)

@@ -8,6 +8,8 @@ import xarray as xr
 from htgeo.cube.areas import place_coords
 from htgeo.cube.near import ring_of
 from htgeo.cube.schema import area_names, layer_names
+from htgeo.cube.shares import held_shares
+from htgeo.sources.antimeridian import FULL, HALF
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -29,27 +31,21 @@ def land_shares(cube: xr.Dataset, by: str) -> "csr_array":
     places = np.flatnonzero(main >= 0)
     shape = len(number), len(main)
     whole = csr_array((np.ones(len(places)), (main[places], places)), shape=shape)
-    shares = _shares(cube, by, shape)
+    shares = _dense(cube, by)
     if shares is None or (shares.max(axis=0)[places] > shares[main[places], places] + SMALL).any():
         return whole
     inside = shares.sum(axis=0)
     study = layer_names(cube)[0]
-    land = _shares(cube, study, (len(area_names(cube, study)), len(main)))
+    land = _dense(cube, study)
     all_ = inside if land is None else np.maximum(inside, land.sum(axis=0))
     all_ = np.where(all_ - inside < SMALL, inside, all_)  # outlines of two layers differ by rounding
     return csr_array(np.divide(shares, all_, out=np.zeros_like(shares), where=inside > 0))
 
 
-def _shares(cube: xr.Dataset, layer: str, shape: tuple[int, int]) -> np.ndarray | None:
+def _dense(cube: xr.Dataset, layer: str) -> np.ndarray | None:
     """Return the shares of cells in the areas of a layer, shape (area, cell); None where they do not belong to the cube."""
-    from scipy.sparse import csr_array
-
-    if f"{layer}_share" not in cube.coords:
-        return None
-    row, area = (cube[f"{layer}_share_{what}"].values for what in ("cell", "area"))
-    if row.max(initial=-1) >= shape[1]:
-        return None
-    return np.asarray(csr_array((cube[f"{layer}_share"].values, (area, row)), shape=shape).toarray())
+    shares = held_shares(cube, layer)
+    return None if shares is None else np.asarray(shares.T.toarray())
 
 
 def middles(cube: xr.Dataset, layer: str, weights: "csr_array") -> dict[str, Any]:
@@ -67,9 +63,11 @@ def middles(cube: xr.Dataset, layer: str, weights: "csr_array") -> dict[str, Any
     land = weights * cube["cell_area"].values[None, :]
     area = np.asarray(land.sum(axis=1)).ravel()
     lon, lat = cube["lon"].values, cube["lat"].values
-    middle = [np.asarray(land @ values) / np.maximum(area, SMALL) for values in (lon, lat)]
+    start = lon.mean() if np.ptp(lon) < HALF else HALF  # places on both sides of the 180th meridian
+    east = (lon - start + HALF) % FULL
+    middle = [np.asarray(land @ values) / np.maximum(area, SMALL) for values in (east, lat)]
     shrink = np.cos(np.radians(lat.mean()))
-    apart = ((lon - middle[0][:, None]) * shrink) ** 2 + (lat - middle[1][:, None]) ** 2
+    apart = ((east - middle[0][:, None]) * shrink) ** 2 + (lat - middle[1][:, None]) ** 2
     nearest = np.where(weights.toarray() > 0, apart, np.inf).argmin(axis=1)
     return place_coords(layer, lon[nearest], lat[nearest], area)
 

@@ -10,9 +10,10 @@ import xarray as xr
 from htgeo.core.blocks import cell_blocks, from_blocks, whole_time
 from htgeo.core.errors import InputError
 from htgeo.cube.aggregate import forecast_of
-from htgeo.cube.clip import largest, share_coords, shares_of
 from htgeo.cube.schema import CELL, area_names, check_cube, layer_names, require_cells, role_of, stamp
+from htgeo.cube.shares import share_coords, shares_of
 from htgeo.grid.cells import cell_areas, cell_centers, check_resolution, parents
+from htgeo.grid.shares import largest
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

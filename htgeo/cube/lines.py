@@ -9,6 +9,7 @@ from htgeo.cube.context import check_free
 from htgeo.cube.schema import CELL, check_cube, require_cells, stamp
 from htgeo.grid.cells import cell_polygons, unit_vectors
 from htgeo.grid.neighbors import check_rings, disk_matrix
+from htgeo.sources.antimeridian import cut_at_antimeridian
 from htgeo.sources.lines import Lines
 
 EARTH_KM = 6371.007
@@ -19,7 +20,7 @@ Plane = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Turns degrees (lon, lat) into km (x, y)."""
 
 
-def add_lines(cube: xr.Dataset, name: str, lines: Lines, *, rings: int = 0) -> xr.Dataset:
+def add_lines(cube: xr.Dataset, name: str, lines: Lines, *, rings: int | None = None) -> xr.Dataset:
     """Join lines as the distance from the cell centre to the nearest, their length in each cell and their number around it.
 
     Lengths are those on the sphere of H3, in a plane laid at the middle of the cells: within a city they are right to
@@ -35,7 +36,7 @@ def add_lines(cube: xr.Dataset, name: str, lines: Lines, *, rings: int = 0) -> x
         Lines; those beyond the cells count for distances and rings.
     rings
         From 1 to 10: also ``<name>_rings_<k>``, the number of lines that touch the cell or one at most `rings` rings
-        away. 0: none.
+        away. 0: none. None: as the lines say.
 
     Returns
     -------
@@ -64,6 +65,7 @@ def add_lines(cube: xr.Dataset, name: str, lines: Lines, *, rings: int = 0) -> x
 
     check_cube(cube)
     require_cells(cube, "add_lines")
+    rings = lines.rings if rings is None else rings
     names = [f"{name}_distance", f"{name}_length", *([f"{name}_rings_{rings}"] if rings else [])]
     check_free(cube, names)
     cells = cube[CELL].values
@@ -122,7 +124,9 @@ def _around(cells: np.ndarray, lines: Lines, rings: int) -> np.ndarray:
     from scipy.sparse import csr_array
 
     every = np.unique(np.asarray(grid_disk(cells, rings, flatten=True)))
-    line, cell = shapely.STRtree(cell_polygons(every)).query(lines.geometries, predicate="intersects")
+    line, cell = shapely.STRtree(cut_at_antimeridian(cell_polygons(every))).query(
+        lines.geometries, predicate="intersects"
+    )
     touch = csr_array((np.ones(len(line), np.float32), (cell, line)), shape=(len(every), len(lines)))
     near = disk_matrix(every, rings, 1.0)[np.searchsorted(every, cells)] @ touch
     return np.diff(csr_array(near).indptr)

@@ -35,12 +35,14 @@ def add_raster(cube: xr.Dataset, name: str, raster: Raster, how: How | None = No
     -------
     Dataset
         The cube with one more variable; NaN where no pixel has data. Its attribute ``covered`` is the share of the
-        surface of all cells that has data, ``cells_without`` the number of cells that have none.
+        surface of all cells that has data, ``cells_without`` the number of cells that have none. A sum also says what
+        the pixels in the box around the cells hold (``total``), and how much of it lies in no cell (``outside``): along
+        the shore with a grid of ``edge="center"``, and beyond the city where the raster goes on there.
 
     Raises
     ------
     InputError
-        If the raster has no data on any cell.
+        If the raster has no data on any cell, or holds classes (it has a colour table) and is not joined by majority.
     CubeError
         If the places of the cube are areas, or the name is taken.
 
@@ -57,13 +59,21 @@ def add_raster(cube: xr.Dataset, name: str, raster: Raster, how: How | None = No
     require_cells(cube, "add_raster")
     check_free(cube, [name])
     how = raster.how if how is None else how
-    values, covered = cell_values(cube["cell"].values, raster, how)
+    if raster.classes and how != "majority":
+        message = f"{raster.path.name} holds classes (it has a colour table), whose numbers have no {how}; join it by how='majority'"
+        raise InputError(message)
+    values, covered, around = cell_values(cube["cell"].values, raster, how)
     if not covered.any():
         west, south, east, north = raster.bounds
-        message = f"{raster.path.name} has no data on any cell of the cube; it spans {west:g} to {east:g} by {south:g} to {north:g} in {raster.crs.name}: is this its coordinate system, and its place?"
+        only = "" if raster.nodata is None else f" Pixels of {raster.nodata:g} have no data"
+        message = f"{raster.path.name} has no data on any cell of the cube; it spans {west:g} to {east:g} by {south:g} to {north:g} in {raster.crs.name}: is this its coordinate system, and its place?{only}"
         raise InputError(message)
     share = float(np.average(covered, weights=cube["cell_area"].values))
     text = f"{name}: {TEXTS[how]} ({raster.path.name}); has data on {100 * share:.3g} % of the surface of the cells"
+    facts: dict[str, float] = {"covered": round(share, 6), "cells_without": int((covered == 0).sum())}
+    if how == "sum":
+        outside = around - float(np.nansum(values))
+        facts |= {"total": around, "outside": outside}
+        text += f"; {100 * outside / around if around else 0:.2g} % of what lies around them is in no cell"
     made = xr.DataArray(values.astype(np.float32), dims="cell")
-    facts = {"covered": round(share, 6), "cells_without": int((covered == 0).sum())}
     return cube.assign({name: stamp(made, name, "place", "1", text, how=how, **facts)})

@@ -193,7 +193,8 @@ def select_days(cube: XarrayObject, time: str | slice | None) -> XarrayObject:
     first, last = (time.start, time.stop) if isinstance(time, slice) else (time, time)
     chosen = cube.sel(time=slice(as_day(first), as_day(last)))
     if not chosen.sizes["time"]:
-        message = f"the cube has no day {time}; it has {str(days[0])[:10]} to {str(days[-1])[:10]}"
+        wanted = f"from {time.start or 'its first'} to {time.stop or 'its last'}" if isinstance(time, slice) else time
+        message = f"the cube has no day {wanted}; it has {str(days[0])[:10]} to {str(days[-1])[:10]}"
         raise CubeError(message)
     return chosen
 

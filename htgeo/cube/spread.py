@@ -23,12 +23,18 @@ class Areas:
         Cells and region layers.
     by
         ``"land"``: an event is spread by land area; ``"population"``: by the people living there.
+
+    Attributes
+    ----------
+    by_land
+        Areas where nobody lives, which `spread` took by land all the same.
     """
 
     def __init__(self, grid: Grid, by: str) -> None:
         self._grid, self._by = grid, by
         self._numbers: dict[tuple[str, str], int] = {}
         self._lacking: dict[str, int] = {}
+        self.by_land: list[str] = []
 
     def numbers(self, table: pd.DataFrame) -> np.ndarray:
         """Return the number of the area of each event (int64)."""
@@ -79,5 +85,7 @@ class Areas:
             raise InputError(message)
         if self._by == "population":
             people = inside / np.maximum(np.asarray(shares.sum(axis=1)).ravel(), 1e-9) * grid.cell_population
-            land = people if people.sum() > 0 else land  # where nobody lives, by land
+            if people.sum() > 0:
+                return csr_array((people / people.sum())[:, None])
+            self.by_land.append(f"{layer} {area}".strip())
         return csr_array((land / land.sum())[:, None])

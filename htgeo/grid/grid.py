@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import xarray as xr
 
 from htgeo.core.errors import InputError
-from htgeo.grid.cells import cell_areas, cell_centers, check_resolution, points_to_cells, polygon_cells
+from htgeo.grid.cells import cell_areas, cell_centers, check_resolution, points_to_cells, polygon_cells, unit_vectors
 from htgeo.grid.days import day_range
 from htgeo.grid.lattice import Lattice, fit_lattice
-from htgeo.grid.shares import cell_shares, cell_totals
+from htgeo.grid.pixels import cell_values
+from htgeo.grid.shares import cell_shares, cell_totals, largest
 from htgeo.sources.clean import check_zone
+from htgeo.sources.rasters import Raster
 from htgeo.sources.region import Region
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Edge = Literal["center", "touch"]
+Population = Region | Raster | xr.DataArray
 MAX_HOURS_APART = 4
 """No place on land keeps a clock further from its sun."""
 
@@ -45,7 +49,8 @@ class Grid:
         Which cells of the study area belong: those whose centre lies inside ("center") or all that share land with
         it ("touch").
     population
-        Areas with an attribute ``population``, for spreading events by where people live; None: by land only.
+        Where people live, for spreading events by it: areas with an attribute ``population``, a raster of totals, or a
+        total by cell; None: by land only.
     """
 
     cells: np.ndarray
@@ -54,7 +59,7 @@ class Grid:
     time_zone: str
     layers: tuple[Region, ...]
     edge: Edge
-    population: Region | None = None
+    population: Population | None = None
 
     def __repr__(self) -> str:
         return (
@@ -76,11 +81,15 @@ class Grid:
     def cell_population(self) -> np.ndarray:
         """People living in each cell."""
         if self.population is None:
-            message = (
-                "this grid has no population; make_grid(…, population=read_region(path, attributes=['population'], …))"
-            )
+            message = "this grid has no population; make_grid(…, population=read_raster(path, how='sum')), or read_region(path, attributes=['population'], …)"
             raise InputError(message)
-        return cell_totals(self.cells, self.population, self.population.attribute("population"))
+        if isinstance(self.population, Region):
+            return cell_totals(self.cells, self.population, self.population.attribute("population"))
+        if isinstance(self.population, Raster):
+            people = cell_values(self.cells, self.population, "sum").values
+        else:
+            people = self.population.sel(cell=self.cells).values.astype(float)
+        return np.where(np.isnan(people), 0.0, people)
 
     @cached_property
     def lattice(self) -> Lattice | None:
@@ -116,12 +125,7 @@ class Grid:
 
     def labels(self, name: str) -> np.ndarray:
         """Return the area of a layer that holds most of each cell, empty text where none does (shape (cell,))."""
-        shares = self.shares(name)
-        rows, areas = shares.nonzero()
-        order = np.lexsort((-areas, shares.data))  # the largest share comes last, of equal ones the first area
-        best = np.full(len(self.cells), -1)
-        best[rows[order]] = areas[order]
-        return np.asarray(np.array([*self.layer(name).names, ""])[best])
+        return np.asarray(np.array([*self.layer(name).names, ""])[largest(self.shares(name))])
 
 
 def make_grid(
@@ -133,7 +137,7 @@ def make_grid(
     time_zone: str = "America/New_York",
     layers: Sequence[Region] = (),
     edge: Edge = "center",
-    population: Region | None = None,
+    population: Population | None = None,
 ) -> Grid:
     """Return the H3 cells of a region by local civil days.
 
@@ -153,7 +157,9 @@ def make_grid(
         ``"center"`` (default): cells whose centre lies in the region, so that areas add up to that of the region.
         ``"touch"``: all cells that share land with it; no event on the shore is lost, but cells hold much water.
     population
-        Areas with an attribute ``population`` (census tracts …), for ``grid_events(…, spread="population")``.
+        Where people live, for ``grid_events(…, spread="population")``: areas with an attribute ``population`` (census
+        tracts …), a raster of people by pixel (``read_raster(path, how="sum")``), or a total by cell, such as a variable
+        that `add_raster` or `add_attributes` made by sum on these cells.
 
     Returns
     -------
@@ -162,8 +168,8 @@ def make_grid(
     Raises
     ------
     InputError
-        If the resolution, the days, the zone or the edge policy is not allowed, two layers share a name, or the
-        region holds no cell.
+        If the resolution, the days, the zone or the edge policy is not allowed, two layers share a name, the region
+        holds no cell, or `population` is no total.
 
     Examples
     --------
@@ -190,14 +196,35 @@ def make_grid(
         message = f"no H3 cell of resolution {resolution} has its centre in the region; use a finer resolution or edge='touch'"
         raise InputError(message)
     if population is not None:
-        population.attribute("population")
+        _check_population(population, cells)
     return Grid(cells, resolution, day_range(start, end), time_zone, every, edge, population)
+
+
+def _check_population(population: Population, cells: np.ndarray) -> None:
+    """Raise unless it is a total, of areas, pixels or these cells."""
+    if isinstance(population, Region):
+        population.attribute("population")
+    elif isinstance(population, Raster):
+        if population.how != "sum":
+            message = f"{population.path.name} is joined by {population.how!r}; people by pixel are a total: read_raster(path, how='sum')"
+            raise InputError(message)
+    elif (
+        not isinstance(population, xr.DataArray) or population.dims != ("cell",) or population.attrs.get("how") != "sum"
+    ):
+        message = "population must be a Region, a Raster, or a total on the cells (cube[name], made by add_raster or add_attributes with how 'sum')"
+        raise InputError(message)
+    else:
+        missing = ~np.isin(cells, population["cell"])
+        if missing.any():
+            message = f"the population {population.name!r} has no value for {missing.sum():,} of the {len(cells):,} cells; make it on a cube of the same region, resolution and edge"
+            raise InputError(message)
 
 
 def _check_zone_fits(region: Region, time_zone: str) -> None:
     """Raise if the clock of the zone is hours away from the sun over the region: a default that was left standing."""
     offset = datetime(2021, 1, 1, tzinfo=ZoneInfo(time_zone)).utcoffset() or timedelta(0)
-    lon = float(region.centroids[:, 0].mean())
+    x, y = unit_vectors(*region.centroids.T)[:, :2].mean(axis=0)
+    lon = float(np.degrees(np.arctan2(y, x)))
     apart = abs((offset.total_seconds() / 3600 - lon / 15 + 12) % 24 - 12)
     if apart > MAX_HOURS_APART:
         message = f"the time zone {time_zone!r} is {apart:.0f} hours away from the region at longitude {lon:.1f}; give its own, e.g. time_zone='Europe/Amsterdam'"

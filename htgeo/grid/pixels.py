@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -152,7 +152,25 @@ def _shares(polygons: np.ndarray, grid: PixelGrid) -> "csr_array":
     return matrix
 
 
-def cell_values(cells: np.ndarray, raster: Raster, how: How) -> tuple[np.ndarray, np.ndarray]:
+class CellValues(NamedTuple):
+    """A raster by cell.
+
+    Attributes
+    ----------
+    values
+        float64, shape (cell,); NaN where no pixel has data.
+    covered
+        Share of the surface of each cell that has data, 0 to 1; float64, shape (cell,).
+    around
+        Total of the pixels in the box of the cells and a cell's width around it, in a cell or not.
+    """
+
+    values: np.ndarray
+    covered: np.ndarray
+    around: float
+
+
+def cell_values(cells: np.ndarray, raster: Raster, how: How) -> CellValues:
     """Return a raster by cell, by the exact shares of its pixels in the cells, window by window.
 
     Parameters
@@ -167,10 +185,7 @@ def cell_values(cells: np.ndarray, raster: Raster, how: How) -> tuple[np.ndarray
 
     Returns
     -------
-    values : ndarray, float64, shape (cell,)
-        NaN where no pixel has data.
-    covered : ndarray, float64, shape (cell,)
-        Share of the surface of each cell that has data, 0 to 1.
+    CellValues
 
     Raises
     ------
@@ -184,25 +199,27 @@ def cell_values(cells: np.ndarray, raster: Raster, how: How) -> tuple[np.ndarray
         raise InputError(message)
     hexagons = project(cell_polygons(cells), raster.crs)
     tally: _Sums | _Classes = _Classes(len(cells)) if how == "majority" else _Sums(len(cells), how)
+    around = 0.0
     for rows, shares, window in _meetings(hexagons, raster):
         tally.add(rows, shares, window)
+        around += float(window.values[window.known].sum())
     covered = tally.pixels * raster.pixel_area / shapely.area(hexagons)
-    return tally.values(), np.minimum(covered, 1.0)
+    return CellValues(tally.values(), np.minimum(covered, 1.0), around)
 
 
 def _meetings(hexagons: np.ndarray, raster: Raster) -> Iterator[tuple[np.ndarray, "csr_array", RasterWindow]]:
-    """Yield the windows that hexagons lie in, with these and the shares of their pixels."""
+    """Yield the windows around hexagons, with the rows of those that lie in them and the shares of their pixels."""
     import shapely
 
     west, south, east, north = shapely.bounds(hexagons).T
-    for window in raster.windows(shapely.total_bounds(hexagons)):
+    wide, high = (east - west).max(), (north - south).max()
+    for window in raster.windows((west.min() - wide, south.min() - high, east.max() + wide, north.max() + high)):
         grid = PixelGrid(
             window.west, window.north, raster.pixel, window.values.shape[1], window.values.shape[0], raster.crs
         )
         left, bottom, right, top = grid.bounds
         rows = np.flatnonzero((east > left) & (west < right) & (north > bottom) & (south < top))
-        if len(rows):
-            yield rows, pixel_shares(hexagons[rows], grid), window
+        yield rows, pixel_shares(hexagons[rows], grid), window
 
 
 class _Sums:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from htgeo.core.errors import InputError
 from htgeo.grid.cells import cell_polygons
+from htgeo.sources.antimeridian import cut_at_antimeridian
 from htgeo.sources.region import Region
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 TILE_DEGREES = 0.03
 """Coastlines are cut into tiles of this size first: a hexagon is then cut from a short outline."""
-
-HALF_GLOBE = 180
-"""Degrees of longitude that no outline spans, unless it crosses the 180th meridian."""
 
 
 def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
@@ -36,17 +33,11 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     -------
     csr_array, shape (cell, area)
         Values in (0, 1]; a row sums to the cell's share of land.
-
-    Raises
-    ------
-    InputError
-        If a cell or an area crosses the 180th meridian.
     """
     import shapely
     from scipy.sparse import csr_array
 
-    hexagons = cell_polygons(cells)
-    _check_meridian(hexagons, region)
+    hexagons = cut_at_antimeridian(cell_polygons(cells))
     tree = shapely.STRtree(hexagons)
     near = [tree.query(area, predicate="intersects") for area in region.geometries]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each area is prepared and used by one thread
@@ -58,16 +49,14 @@ def cell_shares(cells: np.ndarray, region: Region) -> "csr_array":
     return csr_array((values, (rows, cols)), shape=(len(cells), len(region)))
 
 
-def _check_meridian(hexagons: np.ndarray, region: Region) -> None:
-    """Raise where outlines run around the globe: those that cross the 180th meridian."""
-    import shapely
-
-    parts, number = shapely.get_parts(region.geometries, return_index=True)
-    (cells, areas) = (np.ptp(shapely.bounds(shapes)[:, ::2], axis=1) > HALF_GLOBE for shapes in (hexagons, parts))
-    if cells.any() or areas.any():
-        names = ", ".join(sorted({region.names[n] for n in number[areas]})) or f"{cells.sum()} cells"
-        message = f"{names} of the layer {region.layer!r} cross the 180th meridian, where longitudes jump; leave them out, or cut the layer there and keep one side: gpd.clip(frame, (-180, -90, 179.9, 90))"
-        raise InputError(message)
+def largest(shares: "csr_array") -> np.ndarray:
+    """Return the number of the area with the largest share of each cell, -1 where none has any; of equal ones the first."""
+    held = shares.tocoo()
+    some = np.flatnonzero(held.data > 0)
+    order = some[np.lexsort((-held.col[some], held.data[some]))]  # the largest comes last, of equal ones the first area
+    best = np.full(shares.shape[0], -1)
+    best[held.row[order]] = held.col[order]
+    return best
 
 
 def _share(area: Any, hexagons: np.ndarray) -> np.ndarray:
@@ -100,7 +89,7 @@ def cell_totals(cells: np.ndarray, region: Region, values: np.ndarray, shares: "
     shares = cell_shares(cells, region) if shares is None else shares
     surface = shapely.area(region.geometries)
     density = np.divide(np.nan_to_num(values), surface, out=np.zeros(len(surface)), where=surface > 0)
-    return np.asarray(shapely.area(cell_polygons(cells)) * (shares @ density))
+    return np.asarray(shapely.area(cut_at_antimeridian(cell_polygons(cells))) * (shares @ density))
 
 
 def cell_means(cells: np.ndarray, region: Region, values: np.ndarray, shares: "csr_array | None" = None) -> np.ndarray:

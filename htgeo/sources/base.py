@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from htgeo.core.errors import InputError
 from htgeo.core.options import build
@@ -11,6 +11,8 @@ from htgeo.core.registry import Registry
 from htgeo.sources.events import Events, EventScan
 from htgeo.sources.region import Region
 
+Rings = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+"""How many rings of cells around a cell places or lines are counted in; 0: none."""
 SOURCES: "Registry[type[Source]]" = Registry("source")
 
 

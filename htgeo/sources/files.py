@@ -256,9 +256,11 @@ def read_vector_file(path: Path, layer: str | None = None) -> Any:
         message = f"{path.name} does not say its coordinate system; set it with geopandas (set_crs) and save again"
         raise InputError(message)
     frame = frame.to_crs(4326)
-    if not np.all(np.abs(np.nan_to_num(frame.total_bounds)) <= (180, 90, 180, 90)):
+    if not np.all(
+        np.abs(np.nan_to_num(frame.total_bounds)) <= (360, 90, 360, 90)
+    ):  # 181 lies beyond the 180th meridian
         message = (
-            f"{path.name} has coordinates beyond 180 and 90 degrees: its coordinate system is not the one it names"
+            f"{path.name} has coordinates beyond 360 and 90 degrees: its coordinate system is not the one it names"
         )
         raise InputError(message)
     return frame

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from htgeo.core.errors import InputError
-from htgeo.sources.base import Source, read_source
+from htgeo.sources.antimeridian import cut_at_antimeridian
+from htgeo.sources.base import Rings, Source, read_source
 from htgeo.sources.events import RowReport
 from htgeo.sources.files import existing, read_vector_file
 from htgeo.sources.region import Region
@@ -24,13 +25,17 @@ class Lines:
     Attributes
     ----------
     geometries
-        Shapely lines in degrees WGS 84, shape (line,); one row of the file is one line, of one or several parts.
+        Shapely lines in degrees WGS 84, shape (line,); one row of the file is one line, of one or several parts
+        (cut in two at the 180th meridian).
     report
         What became of the rows.
+    rings
+        In how many rings around a cell `add_lines` counts them unless told otherwise; 0: in none.
     """
 
     geometries: np.ndarray
     report: RowReport
+    rings: int = 0
 
     def __len__(self) -> int:
         return len(self.geometries)
@@ -44,12 +49,15 @@ class LinesSource(Source):
     ----------
     file_layer
         Layer of the file, where it has several.
+    rings
+        From 1 to 10: also count lines that touch the cell or one at most so many rings away. 0 (default): do not.
     """
 
     name: ClassVar[str] = "lines"
     gives: ClassVar[str] = "lines"
     summary: ClassVar[str] = "lines as context (streets, railways, routes) from any vector file"
     file_layer: str | None = None
+    rings: Rings = 0
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Lines:  # noqa: ARG002  # lines are joined to any grid
         """Read the lines."""
@@ -69,7 +77,7 @@ class LinesSource(Source):
             repairs={},
             reasons={"no shape": rows - len(shapes)} if rows > len(shapes) else {},
         )
-        return Lines(shapes, report)
+        return Lines(shapes, report, self.rings)
 
     def _one(self, path: Path) -> tuple[np.ndarray, int]:
         """Return the lines of a file and how many rows it has."""
@@ -81,7 +89,7 @@ class LinesSource(Source):
             kinds = ", ".join(sorted(set(frame.geometry.geom_type.dropna())))
             message = f"{path.name} holds {kinds}; this source reads lines: points are read by 'places', polygons by 'attributes'"
             raise InputError(message)
-        return shapes, len(frame)
+        return cut_at_antimeridian(shapes), len(frame)
 
 
 def read_lines(path: str | Path | Sequence[str | Path], **options: Any) -> Lines:
@@ -92,7 +100,7 @@ def read_lines(path: str | Path | Sequence[str | Path], **options: Any) -> Lines
     path
         GeoJSON, GeoPackage, FlatGeobuf or shapefile (zipped or not), or several.
     **options
-        ``file_layer``: layer of the file, where it has several.
+        ``file_layer``: layer of the file, where it has several; ``rings``: count within so many rings too.
 
     Returns
     -------

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from htgeo.core.errors import InputError
-from htgeo.sources.base import Source, read_source
+from htgeo.sources.base import Rings, Source, read_source
 from htgeo.sources.events import RowReport
-from htgeo.sources.projected import check_crs, to_degrees
+from htgeo.sources.projected import parse_crs, to_degrees
 from htgeo.sources.region import Region
 from htgeo.sources.table import read_files
 
@@ -26,10 +26,13 @@ class Places:
         ``lon``, ``lat`` in degrees WGS 84, one row a place.
     report
         What became of the rows.
+    rings
+        In how many rings around a cell `add_places` counts them unless told otherwise; 0: in none.
     """
 
     table: pd.DataFrame
     report: RowReport
+    rings: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class PlacesSource(Source):
     key
         Column that names a place; rows with a key seen before are doubles (station platforms, condominium units).
         Without it, rows on one coordinate are doubles.
+    rings
+        From 1 to 10: also count places in the cell and those at most so many rings away. 0 (default): do not.
     """
 
     name: ClassVar[str] = "places"
@@ -61,6 +66,7 @@ class PlacesSource(Source):
     x: str | None = None
     y: str | None = None
     crs: str | None = None
+    rings: Rings = 0
 
     def __post_init__(self) -> None:
         pairs = (self.lon, self.lat), (self.x, self.y), (self.wkt, self.wkt)
@@ -72,7 +78,7 @@ class PlacesSource(Source):
             message = "columns x and y need crs and crs needs them, e.g. x='X_COORD', y='Y_COORD', crs='EPSG:2263'"
             raise InputError(message)
         if self.crs is not None:
-            check_crs(self.crs)
+            parse_crs(self.crs)
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Places:
         """Read the places."""
@@ -89,7 +95,7 @@ class PlacesSource(Source):
         keys = rows.code(self.key) if self.key else pd.Series(lon).astype("str") + " " + pd.Series(lat).astype("str")
         rows.drop_doubles(keys, f"{self.key or 'coordinate'} seen before")
         table = pd.DataFrame({"lon": lon, "lat": lat})[rows.usable].reset_index(drop=True)
-        return Places(table, rows.report(pd.Series(np.full(len(table), "point"))))
+        return Places(table, rows.report(pd.Series(np.full(len(table), "point"))), self.rings)
 
 
 def read_places(path: str | Path | Sequence[str | Path], *, areas: Sequence[Region] = (), **options: Any) -> Places:
@@ -102,7 +108,8 @@ def read_places(path: str | Path | Sequence[str | Path], *, areas: Sequence[Regi
     areas
         Region layers; the first bounds the study area.
     **options
-        ``lon`` and ``lat``, or ``x``, ``y`` and ``crs``, or ``wkt`` (columns); ``key`` (column that names a place).
+        ``lon`` and ``lat``, or ``x``, ``y`` and ``crs``, or ``wkt`` (columns); ``key`` (column that names a place);
+        ``rings`` (count within so many rings too).
 
     Returns
     -------

@@ -1,19 +1,24 @@
 """Coordinates of any coordinate system to degrees."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from htgeo.core.errors import InputError
 
+if TYPE_CHECKING:
+    from pyproj import CRS
 
-def check_crs(crs: str) -> None:
-    """Raise unless there is such a coordinate system."""
+
+def parse_crs(text: str) -> "CRS":
+    """Return a coordinate system by its code or WKT, or raise where there is none."""
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
     try:
-        CRS.from_user_input(crs)
+        return CRS.from_user_input(text)
     except CRSError as error:
-        message = f"there is no coordinate system {crs!r}; give an EPSG code such as 'EPSG:2263'"
+        message = f"there is no coordinate system {text!r}; give a code such as crs='EPSG:2263', or WKT"
         raise InputError(message) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from htgeo.core.errors import InputError
+from htgeo.sources.antimeridian import FULL, HALF, beside, cut_at_antimeridian, unwrap
 from htgeo.sources.boxes import Boxes
 from htgeo.sources.files import existing, read_vector_file, require_columns
 
@@ -74,8 +75,9 @@ class Region:
         """Centroids (lon, lat) of the areas, shape (area, 2), degrees."""
         import shapely
 
-        points = shapely.centroid(self.geometries)
-        return np.stack([shapely.get_x(points), shapely.get_y(points)], axis=1)
+        points = shapely.centroid(beside(self.geometries))
+        lon = shapely.get_x(points)
+        return np.stack([np.where(lon > HALF, lon - FULL, lon), shapely.get_y(points)], axis=1)
 
     def covers(self, lon: np.ndarray, lat: np.ndarray, *, margin_km: float = 0.0) -> np.ndarray:
         """Return which points lie in the region or within `margin_km` of it (bool, shape (point,))."""
@@ -121,7 +123,7 @@ class Region:
 def read_region(
     path: str | Path,
     *,
-    name_column: str,
+    name_column: str | None = None,
     layer: str = "borough",
     file_layer: str | None = None,
     attributes: Sequence[str] = (),
@@ -133,7 +135,8 @@ def read_region(
     path
         GeoJSON, GeoPackage, FlatGeobuf or shapefile (zipped or not).
     name_column
-        Column that names the areas; rows with the same name become one area.
+        Column that names the areas; rows with the same name become one area. None: all polygons are one area, called
+        as the file.
     layer
         What one area is called; the cube has a coordinate of this name.
     file_layer
@@ -163,36 +166,37 @@ def read_region(
     path = existing(path)
     frame = read_vector_file(path, file_layer)
     columns = [str(c) for c in frame.columns if c != frame.geometry.name]
-    require_columns([name_column, *attributes], columns, path.name)
-    nameless = frame[name_column].isna() | (frame[name_column].astype(str).str.strip() == "")
-    if nameless.any():
-        message = (
-            f"{path.name}: {nameless.sum()} polygons have no name in the column {name_column!r}; give every area a name"
-        )
-        raise InputError(message)
+    require_columns([*([name_column] if name_column else []), *attributes], columns, path.name)
+    names = np.full(len(frame), path.stem) if name_column is None else _names(frame[name_column], path)
     notes = []
     shapeless = frame.geometry.isna() | frame.geometry.is_empty
     if shapeless.any():
-        notes.append(
-            f"{shapeless.sum()} areas without a shape left out: {', '.join(frame[name_column][shapeless].astype(str))}"
-        )
-    frame = frame[~shapeless]
+        notes.append(f"{shapeless.sum()} areas without a shape left out: {', '.join(names[shapeless])}")
+    frame, names = frame[~shapeless], names[~shapeless]
     polygons = frame.geometry.to_numpy()
     if not len(frame) or not set(shapely.get_type_id(polygons)) <= {3, 6}:
         kinds = ", ".join(sorted(set(frame.geometry.geom_type))) or "nothing"
         message = f"{path.name} holds {kinds}; a region needs polygons"
         raise InputError(message)
-    names = frame[name_column].astype(str).str.strip().to_numpy()
-    invalid = ~shapely.is_valid(polygons)
-    if invalid.any():
-        notes.append(f"{invalid.sum()} invalid polygons repaired: {', '.join(sorted(set(names[invalid])))}")
-        polygons = np.where(invalid, shapely.make_valid(polygons), polygons)
     region = make_region(layer, names, polygons, notes)
     return replace(region, attributes={name: _numbers(frame[name], names, region.names, path) for name in attributes})
 
 
+def _names(column: Any, path: Path) -> np.ndarray:
+    """Return the name of each area as text; whole numbers without decimals."""
+    nameless = column.isna() | (column.astype(str).str.strip() == "")
+    if nameless.any():
+        message = (
+            f"{path.name}: {nameless.sum()} polygons have no name in the column {column.name!r}; give every area a name"
+        )
+        raise InputError(message)
+    if column.dtype.kind == "f" and (column == column.round()).all():
+        column = column.astype("int64")
+    return np.asarray(column.astype(str).str.strip(), dtype=str)
+
+
 def _numbers(column: Any, names: np.ndarray, order: Sequence[str], path: Path) -> np.ndarray:
-    """Return an attribute in the order of the areas; an area of several polygons has the first number given."""
+    """Return an attribute in the order of the areas; the polygons of one area must agree on it."""
     import pandas as pd
 
     try:
@@ -200,13 +204,22 @@ def _numbers(column: Any, names: np.ndarray, order: Sequence[str], path: Path) -
     except (ValueError, TypeError) as error:
         message = f"the column {column.name!r} of {path.name} does not hold numbers only: {error}"
         raise InputError(message) from error
-    return pd.Series(values, index=names).groupby(level=0).first().reindex(list(order)).to_numpy(float)
+    of_area = pd.Series(values, index=names).groupby(level=0)
+    unlike = of_area.nunique()
+    if (unlike > 1).any():
+        several = ", ".join(unlike.index[unlike > 1][:SHOWN])
+        message = f"{path.name}: polygons of one name have different numbers in {column.name!r}: {several}; give every polygon a name of its own, or their area one number"
+        raise InputError(message)
+    return of_area.first().reindex(list(order)).to_numpy(float)
 
 
 def make_region(
     layer: str, names: Sequence[str] | np.ndarray, polygons: np.ndarray, notes: Sequence[str] = ()
 ) -> Region:
     """Return a region of named polygons (degrees WGS 84); polygons of one name become one area.
+
+    Polygons that cross themselves are repaired, those that cross the 180th meridian (from 179 to -179, or on to 181) are
+    cut in two there.
 
     Parameters
     ----------
@@ -222,7 +235,12 @@ def make_region(
     Returns
     -------
     Region
-        Areas sorted by name, numbers by value.
+        Areas sorted by name, numbers by value; the notes say what was repaired.
+
+    Raises
+    ------
+    InputError
+        If the layer cannot be called so, or no polygon has a surface.
     """
     import shapely
 
@@ -231,7 +249,28 @@ def make_region(
             f"a region layer cannot be called {layer!r}: use letters, digits and _, and none of {', '.join(RESERVED)}"
         )
         raise InputError(message)
-    names = np.asarray(names)
-    order = sorted(set(names.tolist()), key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n))
-    merged = np.array([shapely.union_all(np.asarray(polygons)[names == name]) for name in order], dtype=object)
+    every, polygons, notes = np.asarray(names), unwrap(np.asarray(polygons, dtype=object)), list(notes)
+    invalid = ~shapely.is_valid(polygons)
+    polygons[invalid] = _surfaces(shapely.make_valid(polygons[invalid]))
+    flat = shapely.area(polygons) == 0
+    mended = invalid & ~flat
+    if mended.any():
+        notes.append(f"{mended.sum()} invalid polygons repaired: {', '.join(sorted(set(every[mended])))}")
+    if flat.any():
+        notes.append(f"{flat.sum()} areas without a surface left out: {', '.join(sorted(set(every[flat])))}")
+    if flat.all():
+        message = f"no polygon of the layer {layer!r} has a surface"
+        raise InputError(message)
+    every, polygons = every[~flat], cut_at_antimeridian(polygons[~flat])
+    order = sorted(set(every.tolist()), key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n))
+    merged = np.array([shapely.union_all(polygons[every == name]) for name in order], dtype=object)
     return Region(layer, tuple(order), merged, tuple(notes))
+
+
+def _surfaces(shapes: np.ndarray) -> np.ndarray:
+    """Return the polygons among the parts of repaired shapes, without the lines that a repair leaves."""
+    import shapely
+
+    parts, number = shapely.get_parts(shapes, return_index=True)
+    whole = shapely.get_dimensions(parts) == 2  # noqa: PLR2004  # a surface
+    return np.array([shapely.union_all(parts[whole & (number == n)]) for n in range(len(shapes))], dtype=object)

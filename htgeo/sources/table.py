@@ -17,6 +17,7 @@ from htgeo.sources.clean import LOCATING, Rows, check_zone
 from htgeo.sources.events import Events
 from htgeo.sources.files import read_rows
 from htgeo.sources.precision import CITY, one_point_per_area, stand_in_areas
+from htgeo.sources.projected import parse_crs, to_degrees
 from htgeo.sources.region import Region
 
 KEYS = ("occurred", "known", "lon", "lat", "x", "y", "category", "id", "area", "weight")
@@ -94,7 +95,7 @@ class Table(Source):
         if self.time_zone is not None:
             check_zone(self.time_zone)
         if self.crs is not None:
-            _check_crs(self.crs)
+            parse_crs(self.crs)
 
     def read(self, paths: Sequence[Path], areas: Sequence[Region]) -> Events:
         """Read the files by the column mapping."""
@@ -162,12 +163,8 @@ class Table(Source):
 
     def _lon_lat(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         if "x" in self.columns:
-            from pyproj import Transformer
-
-            to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
             x, y = (rows.number(self.columns[key], self.decimal) for key in ("x", "y"))
-            lon, lat = to_degrees.transform(x, y)
-            return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+            return to_degrees(x, y, str(self.crs))
         return tuple(rows.number(self.columns.get(key, key), self.decimal) for key in ("lon", "lat"))  # type: ignore[return-value]  # two of them
 
     def _local(self, times: pd.Series) -> pd.Series:
@@ -254,17 +251,6 @@ def demote_stand_ins(
         rows.repair(layer == found, f"stand-in coordinate: known {where}")
     precision = np.where(layer != "", layer, precision)
     return precision, area.where(layer == "", pd.Series(name))
-
-
-def _check_crs(crs: str) -> None:
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        CRS.from_user_input(crs)
-    except CRSError as error:
-        message = f"there is no coordinate system {crs!r}; give an EPSG code such as 'EPSG:2263'"
-        raise InputError(message) from error
 
 
 def check_area_names(rows: Rows, names: pd.Series, layer: str, areas: Sequence[Region]) -> pd.Series:
