@@ -22,7 +22,7 @@ test: .venv/.installed
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 slow: .venv/.installed
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 doctest: .venv/.installed
 	rm -rf build/doctest && mkdir -p build/doctest

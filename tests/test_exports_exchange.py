@@ -129,3 +129,25 @@ def test_netcdf__says_what_it_needs(cube, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"pip install 'htgeo\[netcdf\]'; or choose .zarr"):
         ht.export(cube, tmp_path / "a.nc", "crime")
     assert list(tmp_path.iterdir()) == []
+
+
+@BOTH
+@pytest.mark.parametrize("freq", ["W", "M"])
+def test_arrays__bounds_of_longer_steps(cube, tmp_path, suffix, freq):
+    made = opened(ht.export(ht.aggregate(cube, freq=freq), tmp_path / f"a.{suffix}", "crime", time=ALL))
+    bounds = made["time_bnds"].values
+    np.testing.assert_array_equal(bounds[:, 0], made["time"].values)
+    np.testing.assert_array_equal(bounds[:-1, 1], bounds[1:, 0])
+    assert bounds[-1, 1] == np.datetime64({"W": "2021-06-28", "M": "2021-07-01"}[freq])
+
+
+@BOTH
+def test_arrays__two_region_layers_together(cube, tmp_path, suffix):
+    """Places in an area of each layer, in the order of the cube."""
+    precinct = str(cube["precinct"].values[cube["borough"].values == "Queens"][-1])
+    wanted = (cube["borough"].values == "Queens") & (cube["precinct"].values == precinct)
+    area = {"borough": ["Queens", "Bronx"], "precinct": precinct}
+    made = opened(ht.export(cube, tmp_path / f"a.{suffix}", "crime", time=ALL, area=area))
+    assert 0 < wanted.sum() < (cube["borough"].values == "Queens").sum()
+    np.testing.assert_array_equal(made["cell_ids"].values, cube["cell"].values[wanted])
+    np.testing.assert_array_equal(made["crime"].values, cube["crime"].values[wanted])

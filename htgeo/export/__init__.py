@@ -10,6 +10,7 @@ from htgeo.export import (
     npz_file,
     parquet,
     pmtiles_file,
+    qgz,
     stac,
     zarr_store,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "npz_file",
     "parquet",
     "pmtiles_file",
+    "qgz",
     "stac",
     "zarr_store",
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import xarray as xr
 
-from htgeo.core.errors import InputError
+from htgeo.core.errors import HtgeoError, InputError
 from htgeo.core.options import build
 from htgeo.core.registry import Registry, near
 from htgeo.cube.schema import check_cube
@@ -17,6 +17,8 @@ from htgeo.export.product import Product, choose
 from htgeo.sources.region import Region
 
 EXPORTS: "Registry[type[Writer]]" = Registry("export")
+LITTLE_ROOM = 1 << 20
+"""Bytes below which a disk is full."""
 
 
 class Writer(ABC):
@@ -105,18 +107,37 @@ def export(
     names = [variables] if isinstance(variables, str) else list(variables)
     product = choose(cube, names, time=time, area=area, audience=audience, region=region)
     writer = build("export", EXPORTS[suffix], options)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # also for a name that is too long
         message = f"{str(path)!r} is a folder that exists already; choose another name, or remove it first"
         raise InputError(message)
     staging = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         staging.mkdir(parents=True, exist_ok=True)
         writer.write(product, staging / path.name)
-        for part in sorted(staging.iterdir(), key=lambda part: part.name == path.name):  # the file asked for last
-            part.replace(path.with_name(part.name))
+        _publish(staging, path)
+    except HtgeoError:  # a store that cannot be read is an OSError as well
+        raise
     except OSError as error:
-        message = f"{str(path)!r} cannot be written: {error}"
+        message = f"{str(path)!r} cannot be written: {error.strerror or error}{_room(staging)}"
         raise InputError(message) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return path
+
+
+def _publish(staging: Path, path: Path) -> None:
+    """Move what is complete to its folder, the file asked for last; nothing where a name is taken by a folder."""
+    parts = sorted(staging.iterdir(), key=lambda part: part.name == path.name)
+    for part in parts:
+        if path.with_name(part.name).is_dir():
+            message = f"{str(path.with_name(part.name))!r}, which goes with it, is a folder that exists already"
+            raise OSError(message)
+    for part in parts:
+        part.replace(path.with_name(part.name))
+
+
+def _room(folder: Path) -> str:
+    """Return what to do where the disk is full; libraries say it in many ways, or not at all."""
+    if not os.path.isdir(folder) or shutil.disk_usage(folder).free >= LITTLE_ROOM:  # noqa: PTH112  # as above
+        return ""
+    return f"; {folder.parent} has no space left: make room, or choose another disk or a smaller selection"

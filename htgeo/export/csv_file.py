@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
+
 from htgeo.export.base import Writer
 from htgeo.export.product import Product
 from htgeo.sources.files import formula_safe
@@ -22,12 +24,13 @@ class Csv(Writer):
 
     def write(self, product: Product, path: Path) -> None:
         """Write the table block by block, and the metadata beside it."""
+        names = formula_safe(pd.DataFrame({"name": product.variables}, index=product.variables))["name"].to_dict()
         for number, (table, _) in enumerate(product.blocks()):
-            safe = table.assign(**formula_safe(table[product.text]))
+            safe = table.assign(**formula_safe(table[product.text])).rename(columns=names)
             safe.to_csv(path, index=False, header=number == 0, mode="a", lineterminator="\n")
         columns = [{"name": name} for name in [*product.text, *(["date"] if product.dated else [])]]
         columns += [
-            {"name": name, "dc:description": product.about_variable(name).get("long_name", "")}
+            {"name": names[name], "dc:description": product.about_variable(name).get("long_name", "")}
             for name in product.variables
         ]
         about = product.about()

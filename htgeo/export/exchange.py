@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from htgeo.core.blocks import cell_blocks
-from htgeo.cube.schema import CELL, step_days
+from htgeo.cube.schema import CELL
 from htgeo.export.product import Product
 
 CELL_IDS = "cell_ids"
@@ -33,7 +33,7 @@ def frame(product: Product) -> xr.Dataset:
     if product.dated:
         about = {"standard_name": "time", "axis": "T", **_plain(cube["time"].attrs), "bounds": "time_bnds"}
         coords["time"] = ("time", product.days.astype("datetime64[ns]"), about)
-        ends = product.days[:, None] + np.array([0, step_days(cube)], "m8[D]")
+        ends = np.column_stack([product.days, product.ends])
         coords["time_bnds"] = (("time", "bnds"), ends.astype("datetime64[ns]"), {})
     return xr.Dataset(coords=coords, attrs=attrs)
 

@@ -12,7 +12,10 @@ from htgeo.export.product import Product
 
 @dataclass(frozen=True)
 class FlatGeobuf(Writer):
-    """One layer of polygons in EPSG:4326, ordered in space, with hex ids as text and the intended use in its description."""
+    """One layer of polygons in EPSG:4326, ordered in space, with hex ids as text and the intended use in its description.
+
+    The format knows moments and no days: ``date`` is the midnight at which the day begins, without a time zone.
+    """
 
     name: ClassVar[str] = "fgb"
     summary: ClassVar[str] = "FlatGeobuf: polygons with a spatial index, EPSG:4326"

@@ -4,7 +4,10 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from string import punctuation
 from typing import ClassVar
+
+import numpy as np
 
 from htgeo.core.errors import InputError
 from htgeo.export.base import Writer
@@ -51,32 +54,39 @@ class GeoPackage(Writer):
 
     def write(self, product: Product, path: Path) -> None:
         """Write one layer as a stream of blocks, then its style and the sentences of its columns."""
-        layer = self.layer or product.variables[0]
-        if layer.startswith(("gpkg_", "rtree_", "sqlite_")) or layer == "layer_styles":
-            message = f"a layer of a GeoPackage cannot be called {layer!r}: gpkg_, rtree_ and sqlite_ are reserved"
-            raise InputError(message)
-        about = product.about()
-        sentences = [product.about_variable(name).get("long_name", name) for name in product.variables]
-        values = write_stream(
-            product,
-            path,
-            layer=layer,
-            driver="GPKG",
-            dataset_options={"VERSION": "1.2"},
-            layer_metadata=facts_of(product),
-            layer_options={
-                "IDENTIFIER": about["title"],
-                "DESCRIPTION": f"{'; '.join(sentences)}. {about['intended_use']} Audience: {about['audience']}.",
-            },
-        )
-        style = style_xml(product, values[product.variables[0]])
-        try:
-            with closing(sqlite3.connect(path)) as file, file:
-                _add_style(file, layer, style, sentences[0])
-                _add_columns(file, layer, product)
-        except sqlite3.Error as error:
-            message = f"the GeoPackage cannot be written ({error}); check the space left on the disk"
-            raise InputError(message) from error
+        write_layer(product, path, self.layer or product.variables[0])
+
+
+def write_layer(product: Product, path: Path, layer: str) -> np.ndarray:
+    """Write a product as the layer of a new GeoPackage and return the values of its first variable, shape (row,)."""
+    if layer.startswith(("gpkg_", "rtree_", "sqlite_")) or layer == "layer_styles":
+        message = f"a layer of a GeoPackage cannot be called {layer!r}: gpkg_, rtree_ and sqlite_ are reserved; name it with layer="
+        raise InputError(message)
+    if layer[0] in punctuation.replace("_", ""):
+        message = f"a layer of a GeoPackage cannot begin with {layer[0]!r} as {layer!r} does; name it with layer="
+        raise InputError(message)
+    about = product.about()
+    sentences = [product.about_variable(name).get("long_name", name) for name in product.variables]
+    values = write_stream(
+        product,
+        path,
+        layer=layer,
+        driver="GPKG",
+        dataset_options={"VERSION": "1.2"},
+        layer_metadata=facts_of(product),
+        layer_options={
+            "IDENTIFIER": about["title"],
+            "DESCRIPTION": f"{'; '.join(sentences)}. {about['intended_use']} Audience: {about['audience']}.",
+        },
+    )[product.variables[0]]
+    style = style_xml(product, values)
+    try:
+        with closing(sqlite3.connect(path)) as file, file:
+            _add_style(file, layer, style, sentences[0])
+            _add_columns(file, layer, product)
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
+    return values
 
 
 def facts_of(product: Product) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """netCDF: one file of arrays."""
 
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,15 +41,58 @@ class NetCdf(Writer):
         product, size = in_equal_blocks(product)
         coords = frame(product)
         times = {name: TIME for name in ("time", "time_bnds") if name in coords.coords}
-        coords.to_netcdf(path, engine="h5netcdf", encoding=times)
         beside = " ".join(str(name) for name in coords.coords if name not in (*times, product.space))
-        with h5netcdf.File(path, "a") as file:
-            for name in product.variables:
-                _create(file, product, name, size).attrs["coordinates"] = beside
-            for block, places in product.computed():
+        with _Patient(path, "w+") as disk:
+            coords.to_netcdf(disk, engine="h5netcdf", encoding=times)
+            disk.check()
+            with h5netcdf.File(disk, "a") as file:
                 for name in product.variables:
-                    variable = file.variables[name]
-                    variable[places[0] : places[-1] + 1] = block[name].values.astype(variable.dtype)
+                    _create(file, product, name, size).attrs["coordinates"] = beside
+                for block, places in product.computed():
+                    disk.check()
+                    for name in product.variables:
+                        variable = file.variables[name]
+                        variable[places[0] : places[-1] + 1] = block[name].values.astype(variable.dtype)
+            disk.check()
+
+
+class _Patient(FileIO):
+    """A file that tells of a full disk when asked: HDF5 ends the whole process where it cannot write while it closes."""
+
+    fault: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or nothing after the first fault."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while len(rest) and self.fault is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.fault = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length, unless there was a fault."""
+        try:
+            return super().truncate(size) if self.fault is None else 0
+        except OSError as error:
+            self.fault = error
+            return 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read all of it, with zeros for what is not there."""
+        rest = memoryview(buffer).cast("B")
+        size = len(rest)
+        while len(rest) and (read := super().readinto(rest)):
+            rest = rest[read:]
+        rest[:] = bytes(len(rest))
+        return size
+
+    def check(self) -> None:
+        """Raise the fault there was, if any."""
+        if self.fault is not None:
+            raise self.fault
 
 
 def _create(file: "h5netcdf.File", product: Product, name: str, size: int) -> Any:

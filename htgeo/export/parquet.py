@@ -21,7 +21,7 @@ GROUP_ROWS, MOST_GROUP_ROWS = 100_000, 150_000
 ONE_FILE_ROWS = 10_000_000
 """A table of more rows is partitioned by month: 7,400 cells by four years, of which one day is asked for."""
 ZSTD_LEVEL = 9
-PLACE, GEOMETRY, BBOX = "place", "geometry", "bbox"
+PLACE, GEOMETRY, BBOX = "_place", "geometry", "bbox"
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -142,7 +142,7 @@ def _places(product: Product, *, geometry: bool) -> "pa.Table":
     columns |= {name: product.cube[name].values for name in product.text[1:]}
     columns = {name: pa.array(np.asarray(values, object), pa.string()) for name, values in columns.items()}
     if geometry:
-        shapes = product.shapes()
+        shapes = product.flat_shapes()
         columns[GEOMETRY] = pa.array(shapely.to_wkb(shapes), pa.binary())
         columns[BBOX] = pa.StructArray.from_arrays(list(map(pa.array, shapely.bounds(shapes).T)), names=list(SIDES))
     return pa.table(columns)
@@ -163,12 +163,13 @@ def _geo(product: Product) -> dict[str, Any]:
     import pyproj
     import shapely
 
-    shapes = product.shapes()
+    shapes = product.flat_shapes()
     column = {
         "encoding": "WKB",
         "geometry_types": sorted({shape.geom_type for shape in shapes}),
         "crs": pyproj.CRS("EPSG:4326").to_json_dict(),
         "edges": "planar",
+        "orientation": "counterclockwise",
         "bbox": shapely.total_bounds(shapes).tolist(),
         "covering": {BBOX: {side: [BBOX, side] for side in SIDES}},
     }

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from htgeo.cube.schema import step_days
-from htgeo.export.product import DATE, Product
+from htgeo.export.product import DATE, MONTHS, Product
 
 if TYPE_CHECKING:  # maps load when something is exported, so that the import of htgeo stays light
     from htgeo.maps.layers import Layer
@@ -15,13 +15,11 @@ if TYPE_CHECKING:  # maps load when something is exported, so that the import of
 UNKNOWN = -1e300
 """What stands for a missing value in a graduated style, which has no class for NULL."""
 VERSION = "3.22.0"
-
-
-def layer_of(product: Product) -> "Layer":
-    """Return the first variable of a product as a layer of the web map."""
-    from htgeo.maps.layers import variable_layer
-
-    return variable_layer(product.cube, product.variables[0])
+NOWHERE, NO_CODE = "-2e+300", "-2147483648"
+"""Where no value is, and no flag; a number, for QGIS asks the file for the numbers of all classes."""
+BY_EXPRESSIONS = "4"
+"""How QGIS counts the ways of telling when a row is shown."""
+WHITE, CLEAR = "255,255,255,255", "0,0,0,0"
 
 
 def style_xml(product: Product, values: np.ndarray) -> str:
@@ -39,20 +37,22 @@ def style_xml(product: Product, values: np.ndarray) -> str:
     str
         A graduated renderer for numbers, a categorized one for flags; no edges between cells; the days as they are.
     """
+    from htgeo.maps.audience import MARKS
+
     root = ET.Element("qgis", version=VERSION, styleCategories="AllStyleCategories")
-    fill_style(root, product, values)
+    fill_style(root, product, values, mark=MARKS[product.audience])
     ET.indent(root)
     return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, "unicode") + "\n"
 
 
-def fill_style(root: ET.Element, product: Product, values: np.ndarray) -> None:
-    """Append the parts of a style to an element: of a style file, or of a layer in a project."""
+def fill_style(root: ET.Element, product: Product, values: np.ndarray, *, mark: str = "") -> None:
+    """Append the parts of a style to an element, with a last line in its legend that says for whom the layer is."""
     from htgeo.maps.page_scale import scale_of
 
-    layer, numbers = layer_of(product), np.asarray(values, float)
+    layer, numbers = product.layer(), np.asarray(values, float)
     if product.dated:
-        root.append(_temporal(product))
-    root.append(_renderer(layer, scale_of(layer, numbers), numbers))
+        root.append(temporal(product))
+    root.append(_renderer(layer, scale_of(layer, numbers), numbers, mark))
     ET.SubElement(root, "userNotes", value=_notes(product, layer))
     aliases = ET.SubElement(root, "aliases")
     for name in product.variables:
@@ -67,7 +67,7 @@ def _notes(product: Product, layer: "Layer") -> str:
     return f"{layer.about}. {about['intended_use']} Audience: {about['audience']}."
 
 
-def _renderer(layer: "Layer", scale: "Scale", values: np.ndarray) -> ET.Element:
+def _renderer(layer: "Layer", scale: "Scale", values: np.ndarray, mark: str) -> ET.Element:
     graduated = scale.breaks is not None
     kind, field = ("graduatedSymbol", f'"{layer.name}"') if graduated else ("categorizedSymbol", layer.name)
     missing = bool(np.isnan(values).any())
@@ -81,6 +81,10 @@ def _renderer(layer: "Layer", scale: "Scale", values: np.ndarray) -> ET.Element:
     else:
         classes = ET.SubElement(root, "categories")
         rows = _categories(layer, scale, missing=missing)
+    if mark:  # a class that no value falls into
+        rows.append(
+            ({"lower": NOWHERE, "upper": NOWHERE} if graduated else {"value": NO_CODE, "type": "double"}, mark, "")
+        )
     symbols = ET.SubElement(root, "symbols")
     for number, (facts, label, color) in enumerate(rows):
         tag = "range" if graduated else "category"
@@ -102,7 +106,7 @@ def _ranges(
         ({"lower": repr(edges[i]), "upper": repr(edges[i + 1])}, _with_unit(label, layer), color)
         for i, (label, color) in enumerate(zip(scale.labels, scale.colors, strict=True))
     ]
-    unknown = [({"lower": repr(UNKNOWN), "upper": repr(UNKNOWN)}, "not known", MISSING)] if missing else []
+    unknown = [({"lower": repr(UNKNOWN), "upper": repr(UNKNOWN)}, layer.gap, MISSING)] if missing else []
     return [*rows[::-1], *unknown]
 
 
@@ -116,7 +120,7 @@ def _categories(layer: "Layer", scale: "Scale", *, missing: bool) -> list[tuple[
             {"value": str(bool(code)).lower(), "type": "bool"} if truth else {"value": f"{code:g}", "type": "double"}
         )
         rows.append((facts, label, color))
-    return [*rows, *([({"value": "", "type": "string"}, "not known", MISSING)] if missing else [])]
+    return [*rows, *([({"value": "", "type": "string"}, layer.gap, MISSING)] if missing else [])]
 
 
 def _with_unit(label: str, layer: "Layer") -> str:
@@ -125,33 +129,72 @@ def _with_unit(label: str, layer: "Layer") -> str:
     return f"{label} {layer.unit}"
 
 
-def fill_symbol(name: str, color: str, *, style: str = "solid") -> ET.Element:
-    """Return a fill with edges of its own colour: nothing shines through between two cells."""
+def fill_symbol(name: str, color: str) -> ET.Element:
+    """Return a fill with edges of its own colour: nothing shines through between two cells; nothing without a colour."""
+    if not color:
+        return _symbol(name, "fill", {"SimpleFill": {"style": "no", "outline_style": "no"}})
     facts = {
         "color": rgba(color),
-        "style": style,
+        "style": "solid",
         "outline_color": rgba(color),
         "outline_style": "solid",
         "outline_width": "0.1",
         "outline_width_unit": "MM",
         "joinstyle": "miter",
     }
-    return _symbol(name, "fill", "SimpleFill", facts)
+    return _symbol(name, "fill", {"SimpleFill": facts})
 
 
-def line_symbol(color: str, width: float) -> ET.Element:
-    """Return a fill without inside: an outline."""
-    facts = {"style": "no", "outline_color": rgba(color), "outline_style": "solid", "outline_width": str(width), "outline_width_unit": "MM"}  # fmt: skip
-    return _symbol("0", "fill", "SimpleFill", facts)
+def outline_symbol(color: str, width: float) -> ET.Element:
+    """Return a fill without inside."""
+    return _symbol("0", "fill", {"SimpleFill": _outline(color, width)})
 
 
-def _symbol(name: str, kind: str, layer_class: str, facts: dict[str, str]) -> ET.Element:
+def hatch_symbol(color: str) -> ET.Element:
+    """Return parallel strokes with an outline."""
+    strokes = {"angle": "45", "color": rgba(color), "distance": "3", "distance_unit": "MM", "line_width": "0.35", "line_width_unit": "MM"}  # fmt: skip
+    return _symbol("0", "fill", {"LinePatternFill": strokes, "SimpleFill": _outline(color, 0.5)})
+
+
+def _outline(color: str, width: float) -> dict[str, str]:
+    return {"style": "no", "outline_color": rgba(color), "outline_style": "solid", "outline_width": str(width), "outline_width_unit": "MM"}  # fmt: skip
+
+
+def circle_symbol(color: str, radius_km: float | None) -> ET.Element:
+    """Return a circle as wide on the ground as the error of a place, or a dot."""
+    dot = {"color": rgba(color), "size": "3", "size_unit": "MM", "outline_color": WHITE, "outline_width": "0.2"}
+    circle = {"color": CLEAR, "size_unit": "RenderMetersInMapUnits", "outline_color": rgba(color), "outline_width": "0.6"}  # fmt: skip
+    facts = dot if radius_km is None else {**circle, "size": repr(2000 * radius_km)}
+    return _symbol("0", "marker", {"SimpleMarker": {"name": "circle", **facts}})
+
+
+def single_renderer(symbol: ET.Element) -> ET.Element:
+    """Return a renderer that draws all rows alike."""
+    root = ET.Element("renderer-v2", type="singleSymbol", symbollevels="0", enableorderby="0", forceraster="0")
+    ET.SubElement(root, "symbols").append(symbol)
+    return root
+
+
+def number_labels(color: str, expression: str) -> ET.Element:
+    """Return labels of bold numbers on white."""
+    root = ET.Element("labeling", type="simple")
+    settings = ET.SubElement(root, "settings")
+    text = ET.SubElement(settings, "text-style", fieldName=expression, isExpression="1", fontSize="13", fontSizeUnit="Point", fontWeight="75", textColor=rgba(color))  # fmt: skip
+    ET.SubElement(text, "text-buffer", bufferDraw="1", bufferSize="1.2", bufferSizeUnits="MM", bufferColor=WHITE)
+    ET.SubElement(settings, "placement", placement="0", centroidInside="1", centroidWhole="1")
+    ET.SubElement(settings, "rendering", drawLabels="1", obstacle="0")
+    return root
+
+
+def _symbol(name: str, kind: str, layers: dict[str, dict[str, str]]) -> ET.Element:
+    """Return a symbol of layers by their class, the lowest first."""
     symbol = ET.Element("symbol", {"type": kind, "name": name, "alpha": "1", "clip_to_extent": "1"})
-    layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "pass": "0", "locked": "0"})
-    options = ET.SubElement(layer, "Option", type="Map")
-    for key, value in facts.items():
-        ET.SubElement(options, "Option", name=key, type="QString", value=value)
-        ET.SubElement(layer, "prop", k=key, v=value)
+    for layer_class, facts in layers.items():
+        layer = ET.SubElement(symbol, "layer", {"class": layer_class, "enabled": "1", "pass": "0", "locked": "0"})
+        options = ET.SubElement(layer, "Option", type="Map")
+        for key, value in facts.items():
+            ET.SubElement(options, "Option", name=key, type="QString", value=value)
+            ET.SubElement(layer, "prop", k=key, v=value)
     return symbol
 
 
@@ -160,21 +203,21 @@ def rgba(color: str) -> str:
     return ",".join(str(part) for part in (*bytes.fromhex(color[1:]), 255))
 
 
-def _temporal(product: Product) -> ET.Element:
-    """Return how long a row is shown from its date on: a step of the cube."""
-    freq = str(product.cube.attrs.get("freq", "D"))
-    length, unit = {"M": (1, "mon"), "Y": (1, "y")}.get(freq, (step_days(product.cube), "d"))
-    facts = {
-        "enabled": "1",
-        "mode": "1",
-        "startField": DATE,
-        "endField": "",
-        "fixedDuration": str(length),
-        "durationUnit": unit,
-        "durationField": "",
-        "accumulate": "0",
-        "limitMode": "0",
-        "startExpression": "",
-        "endExpression": "",
-    }
-    return ET.Element("temporal", facts)
+def frame_of(product: Product) -> tuple[int, str]:
+    """Return the length of a step of the cube and its unit, as QGIS writes them."""
+    months = MONTHS.get(str(product.cube.attrs.get("freq", "D")))
+    return (step_days(product.cube), "d") if months is None else (months, "mon")
+
+
+def temporal(product: Product) -> ET.Element:
+    """Return from when to when a row is shown: from its date on for a step of the cube.
+
+    A GeoPackage keeps a date as text and QGIS asks it to compare this with a moment, as text too: the date alone comes
+    before midnight of its day, and the frame of a day would show two. Noon lies within the day, as text and as a moment.
+    """
+    noon = f""""{DATE}" || 'T12:00'"""
+    length, unit = frame_of(product)
+    words = {"d": "days", "mon": "months"}[unit]
+    last = noon if (length, unit) == (1, "d") else f"""to_datetime("{DATE}") + to_interval('{length} {words}')"""
+    facts = {"enabled": "1", "mode": BY_EXPRESSIONS, "startExpression": noon, "endExpression": last}
+    return ET.Element("temporal", {**facts, "limitMode": "0", "accumulate": "0"})

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
-from htgeo.core.blocks import iter_blocks
 from htgeo.core.errors import InputError
 from htgeo.cube.schema import role_of
 from htgeo.export.product import Product
@@ -27,6 +25,7 @@ PIXELS_PER_EDGE = 10
 HEXAGON = 1.5 * np.sqrt(3)
 """Surface of a hexagon by the square of its edge."""
 BYTE_MISSING = 255
+HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,8 @@ class RasterBands:
         What it shows, as a map says it.
     how
         How pixels follow from places: ``sum`` keeps the total over all pixels, ``mean`` is weighted by surface,
-        ``majority`` is the value of the place that covers most of a pixel.
+        ``majority`` is the value of the place that covers most of a pixel. The last two leave out what is covered by
+        less than a half, so that value times surface over all pixels is that over all places.
     grid
         The pixels.
     areas
@@ -95,24 +95,41 @@ class RasterBands:
         known = np.isfinite(values)
         covered = self.shares @ known.astype(float)
         if self.how == "sum":
-            values, below = values * np.prod(self.grid.pixel) / self.areas, np.ones(len(covered))
+            values, below, drawn = values * np.prod(self.grid.pixel) / self.areas, np.ones(len(covered)), covered > 0
         else:
-            below = covered
+            below, drawn = covered, self._drawn(known)
         total = self.shares @ np.where(known, values, 0.0)
-        return np.asarray(np.divide(total, below, out=np.full(len(covered), np.nan), where=covered > 0))
+        return np.asarray(np.divide(total, below, out=np.full(len(covered), np.nan), where=drawn))
 
     def _dominant(self, values: np.ndarray) -> np.ndarray:
-        return np.where(self._most >= 0, values[self._most], np.nan)
+        return np.where(self._drawn(np.isfinite(values)), values[self._most], np.nan)
+
+    def _drawn(self, known: np.ndarray) -> np.ndarray:
+        """Return which pixels have a value: those half covered by known places, and one of each place without such."""
+        drawn = self.shares @ known.astype(float) >= HALF
+        unseen = known & (self._largest >= 0) & (self.shares.T @ drawn.astype(float) == 0)
+        drawn[self._largest[unseen]] = True
+        return np.asarray(drawn)
 
     @cached_property
     def _most(self) -> np.ndarray:
-        """The place that covers most of each pixel, -1 where none does (the first of equals)."""
-        sizes = np.diff(self.shares.indptr)
-        pixels = np.repeat(np.arange(len(sizes)), sizes)
-        order = np.lexsort((-self.shares.indices, self.shares.data))
-        most = np.full(len(sizes), -1)
-        most[pixels[order]] = self.shares.indices[order]
-        return most
+        """The place that covers most of each pixel, shape (pixel,)."""
+        return _largest_of_rows(self.shares)
+
+    @cached_property
+    def _largest(self) -> np.ndarray:
+        """The pixel that is covered most by each place, shape (place,)."""
+        return _largest_of_rows(self.shares.T.tocsr())
+
+
+def _largest_of_rows(matrix: "csr_array") -> np.ndarray:
+    """Return the column of the largest value of each row, the first of equals, -1 in a row without any."""
+    sizes = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((-matrix.indices, matrix.data))
+    most = np.full(len(sizes), -1)
+    most[rows[order]] = matrix.indices[order]
+    return most
 
 
 def raster_bands(
@@ -147,16 +164,26 @@ def raster_bands(
     if pixel is not None and not 0 < pixel < np.inf:
         message = f"pixel must be a size above 0 in units of the coordinate system, not {pixel!r}"
         raise InputError(message)
-    from htgeo.maps.layers import variable_layer
-
-    layer = variable_layer(product.cube, product.variables[0])
+    layer = product.layer()
     shapes = product.shapes()
-    polygons = project(shapes, parse_crs(crs if crs is not None else _utm(shapes)))
+    polygons = project(shapes, parse_crs(crs if crs is not None else utm_zone(shapes)))
+    _check_whole(polygons, crs)
     areas = shapely.area(polygons)
     size = pixel if pixel is not None else _round(float(np.sqrt(np.median(areas) / HEXAGON)) / PIXELS_PER_EDGE)
-    grid = pixel_grid(polygons, parse_crs(crs if crs is not None else _utm(shapes)), size)
+    grid = pixel_grid(polygons, parse_crs(crs if crs is not None else utm_zone(shapes)), size)
     shares = csr_array(pixel_shares(polygons, grid).T.tocsr())
     return RasterBands(layer, _how(layer, how), grid, areas, shares, _table(product, folder))
+
+
+def _check_whole(polygons: np.ndarray, crs: str | None) -> None:
+    """Raise where the edge of a map runs through places: an outline torn there is turned around."""
+    import shapely
+
+    parts, place = shapely.get_parts(polygons, return_index=True)
+    torn = np.unique(place[~shapely.is_ccw(shapely.get_exterior_ring(parts))])
+    if len(torn):
+        message = f"the edge of the map in {crs!r} tears {len(torn)} of {len(polygons)} places apart; choose another coordinate system, or leave crs= out for the UTM zone of the places"
+        raise InputError(message)
 
 
 def _how(layer: "Layer", how: str | None) -> How:
@@ -173,27 +200,23 @@ def _how(layer: "Layer", how: str | None) -> How:
 
 
 def _table(product: Product, folder: Path) -> np.ndarray:
-    """Return the values by day and place, on disk, filled block by block."""
-    name = product.variables[0]
-    shape = (max(len(product.days), 1), product.cube.sizes[product.space])
-    table = np.memmap(folder / "values", np.float32, "w+", shape=shape)
-    start = 0
-    for block in iter_blocks(product.cube):
-        values: xr.DataArray = block[name]
-        size = values.sizes[product.space]
-        table[:, start : start + size] = values.values.reshape(size, -1).T
-        start += size
-    return table
+    """Return the values by day and place, on disk; they are not mapped while written: a full disk would end the process."""
+    file = folder / "values"
+    with file.open("wb") as values:
+        for block, places in product.computed():
+            part = block[product.variables[0]].values.reshape(len(places), -1)
+            values.write(np.ascontiguousarray(part, np.float32).data)
+    return np.memmap(file, np.float32, "r", shape=(product.cube.sizes[product.space], max(len(product.days), 1))).T
 
 
-def _utm(shapes: np.ndarray) -> str:
+def utm_zone(shapes: np.ndarray) -> str:
     """Return the code of the UTM zone that the middle of the places lies in."""
     import shapely
 
-    west, south, east, north = shapely.bounds(shapes).T
-    lon = np.degrees(np.angle(np.exp(1j * np.radians((west + east) / 2)).mean()))
+    points = shapely.get_coordinates(shapes)
+    lon, lat = np.degrees(np.angle(np.exp(1j * np.radians(points[:, 0])).mean())), points[:, 1].mean()
     zone = int((lon + 180) // 6) % 60 + 1
-    return f"EPSG:{326 if (south + north).mean() >= 0 else 327}{zone:02d}"
+    return f"EPSG:{326 if lat >= 0 else 327}{zone:02d}"
 
 
 def _round(size: float) -> float:

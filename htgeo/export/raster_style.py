@@ -32,14 +32,14 @@ def palette(layer: "Layer") -> dict[int, tuple[int, int, int, int]]:
     }
 
 
-def qgis_style(classes: list[dict[str, Any]], day: str = "") -> str:
-    """Return a QGIS style that paints the first band in the classes; a raster of one day has its place in time."""
+def qgis_style(classes: list[dict[str, Any]], step: tuple[str, str] | None = None) -> str:
+    """Return a QGIS style that paints the first band in the classes; with a place in time from a day to before another."""
     renderer = _paletted(classes) if "value" in classes[0] else _discrete(classes)
     return "\n".join(
         [
             "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>",
             '<qgis version="3.22.0" styleCategories="Symbology|Temporal">',
-            *_temporal(day),
+            *_temporal(step),
             " <pipe>",
             *renderer,
             " </pipe>",
@@ -90,11 +90,12 @@ def _paletted(classes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _temporal(day: str) -> list[str]:
-    if not day:
+def _temporal(step: tuple[str, str] | None) -> list[str]:
+    if step is None:
         return []
+    first, last = step[0], np.datetime64(step[1]) - np.timedelta64(1, "D")
     return [
         ' <temporal enabled="1" mode="0" fetchMode="0">',
-        f"  <fixedRange><start>{day}T00:00:00Z</start><end>{day}T23:59:59Z</end></fixedRange>",
+        f"  <fixedRange><start>{first}T00:00:00Z</start><end>{last}T23:59:59Z</end></fixedRange>",
         " </temporal>",
     ]

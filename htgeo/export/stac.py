@@ -60,7 +60,8 @@ class Stac(Writer):
             tags = raster_tags(product, bands)
             for number, day in enumerate(days):
                 write_cog(bands, tags | {"days": day}, days, [number], path / f"{day}.tif", self.compress)
-                (path / f"{day}.qml").write_text(qgis_style(json.loads(tags["classes"]), day), "utf-8")
+                style = qgis_style(json.loads(tags["classes"]), (day, _after(product, day)))
+                (path / f"{day}.qml").write_text(style, "utf-8")
                 _write_json(path / f"{day}.json", _item(product, bands, tags, day))
         _write_json(path / COLLECTION, _collection(product, bands, tags))
         vrt = path / f"{tags['variable']}.vrt"
@@ -74,7 +75,6 @@ def _write_json(path: Path, facts: dict[str, Any]) -> None:
 
 def _item(product: Product, bands: RasterBands, tags: dict[str, str], day: str) -> dict[str, Any]:
     west, south, east, north = _degrees(bands.grid)
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     start, end = _moments(product, day)
     return {
         "type": "Feature",
@@ -82,7 +82,7 @@ def _item(product: Product, bands: RasterBands, tags: dict[str, str], day: str) 
         "stac_extensions": EXTENSIONS,
         "id": f"{tags['variable']}-{day}",
         "collection": tags["variable"],
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "geometry": _outline(west, south, east, north),
         "bbox": [west, south, east, north],
         "properties": {
             "title": f"{bands.layer.title}, {day}",
@@ -100,6 +100,13 @@ def _item(product: Product, bands: RasterBands, tags: dict[str, str], day: str) 
             "style": {"href": f"./{day}.qml", "type": "application/xml", "roles": ["style"], "title": "QGIS style"},
         },
     }  # fmt: skip
+
+
+def _outline(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    """Return a box as GeoJSON: in two parts where it crosses the 180th meridian, so that west is above east."""
+    edges = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    rings = [[[[w, south], [e, south], [e, north], [w, north], [w, south]]] for w, e in edges]
+    return {"type": "Polygon", "coordinates": rings[0]} if len(rings) == 1 else {"type": "MultiPolygon", "coordinates": rings}  # fmt: skip
 
 
 def _collection(product: Product, bands: RasterBands, tags: dict[str, str]) -> dict[str, Any]:
@@ -149,14 +156,17 @@ def _band(bands: RasterBands, tags: dict[str, str]) -> dict[str, Any]:
 
 
 def _moments(product: Product, day: str) -> tuple[str, str]:
-    """Return the first and the last second of a local day, in UTC."""
+    """Return the first and the last second of the step that begins on a local day, in UTC."""
     zone = ZoneInfo(product.about().get("time_zone", "UTC"))
-    start = datetime.fromisoformat(day).replace(tzinfo=zone)
-    next_day = (datetime.fromisoformat(day) + timedelta(days=int(product.cube.attrs.get("step_days", 1)))).replace(
-        tzinfo=zone
+    first, after = (
+        datetime.fromisoformat(one).replace(tzinfo=zone).astimezone(UTC) for one in (day, _after(product, day))
     )
-    moments = (start.astimezone(UTC), next_day.astimezone(UTC) - timedelta(seconds=1))
-    return (f"{moments[0]:%Y-%m-%dT%H:%M:%SZ}", f"{moments[1]:%Y-%m-%dT%H:%M:%SZ}")
+    return (f"{first:%Y-%m-%dT%H:%M:%SZ}", f"{after - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _after(product: Product, day: str) -> str:
+    """Return the first day after the step that begins on a day."""
+    return str(product.ends[product.days == np.datetime64(day)][0])
 
 
 def _degrees(grid: PixelGrid) -> tuple[float, float, float, float]:

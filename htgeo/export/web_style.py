@@ -57,16 +57,16 @@ def _look(cube: xr.Dataset, name: str, attribute: str) -> dict[str, Any]:
     layer, values = variable_layer(cube, name), np.asarray(cube[name].values, float).ravel()
     scale = scale_of(layer, values)
     about = {"title": layer.title, "about": layer.about, "unit": layer.unit, "attribute": attribute}
-    legend = _legend(scale, missing=bool((scale.classes(values) < 0).any()))
+    legend = _legend(layer, scale, missing=bool((scale.classes(values) < 0).any()))
     paint = {"fill-color": _color(layer, scale, attribute)}
     return {"type": "fill", "paint": paint, "metadata": {**about, "legend": legend}}
 
 
-def _legend(scale: "Scale", *, missing: bool) -> list[dict[str, str]]:
+def _legend(layer: "Layer", scale: "Scale", *, missing: bool) -> list[dict[str, str]]:
     """Return the classes from low to high."""
     from htgeo.maps.style import MISSING
 
-    rows = [*zip(scale.labels, scale.colors, strict=True), *([("not known", MISSING)] if missing else [])]
+    rows = [*zip(scale.labels, scale.colors, strict=True), *([(layer.gap, MISSING)] if missing else [])]
     return [{"label": label, "color": color} for label, color in rows]
 
 
