@@ -210,7 +210,7 @@ def test_region__bad_shapes_and_names(tmp_path: Path) -> None:
     (tmp_path / "m.geojson").write_text(
         '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"n":"a"},"geometry":{"type":"Polygon","coordinates":[[[900000,100000],[900010,100000],[900010,100010],[900000,100000]]]}}]}'
     )
-    with pytest.raises(InputError, match="beyond 180 and 90 degrees"):
+    with pytest.raises(InputError, match="beyond 360 and 90 degrees"):
         ht.read_region(tmp_path / "m.geojson", name_column="n")
     gpd.GeoDataFrame({"n": ["²"]}, geometry=[box], crs=4326).to_file(tmp_path / "s.gpkg")
     with pytest.raises(InputError, match="cannot be called 'time'"):
